@@ -1,0 +1,149 @@
+"""The whole contract between this service and a cloud: plain values in and out, typed errors, one short step a call.
+
+No method sleeps or polls: what takes time is seen by calling again later. Every network call has a timeout. A driver
+keeps no state between calls and logs no raw answer (they hold secrets). Write a driver by implementing `Driver` and
+naming it in `drivers/__init__.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from apps.operations import errors
+
+State = Literal["starting", "running", "stopping", "stopped", "error", "unknown"]
+
+
+class Refused(errors.Refused):
+    """The cloud said no, and asking again will not help.
+
+    Codes: PROVIDER_AUTH, PROVIDER_BILLING, PROVIDER_FORBIDDEN, PROVIDER_QUOTA, PROVIDER_CAPACITY, PROVIDER_INVALID.
+    """
+
+
+class Transient(errors.Retry):
+    """The cloud did not do it this time (timeout of a read, 5xx, rate limit, wrong state); nothing was changed.
+
+    Codes: PROVIDER_UNREACHABLE, PROVIDER_RATE_LIMITED, PROVIDER_BUSY, PROVIDER_UNAVAILABLE.
+    """
+
+
+class Ambiguous(errors.Retry):
+    """A change was sent and its answer was lost: it may or may not have happened. Look before sending it again.
+
+    Code: PROVIDER_ANSWER_LOST.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What something costs, in `currency` (ISO 4217): exact per hour, capped per month."""
+
+    currency: str
+    hourly: Decimal
+    monthly: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zone:
+    """A place where machines can be made."""
+
+    name: str
+    title: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A size of machine; `prices` maps zone name to price and lacks the zones whose price is not known."""
+
+    name: str
+    cpus: int
+    memory_mib: int
+    disk_gib: int
+    family: str = ""
+    prices: Mapping[str, Price] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineSpec:
+    """The machine to make; `server_id` is written on it, so that it can be found again whatever happens."""
+
+    server_id: str
+    hostname: str
+    plan: str
+    zone: str
+    disk_gib: int
+    tags: tuple[str, ...] = ()
+    ssh_keys: tuple[str, ...] = ()
+    user_data: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A machine as the cloud shows it; `ip` may be empty where only a list told of it.
+
+    `emulated` is true when the cloud itself says (by a system label) that nothing real stands behind the machine.
+    """
+
+    ref: str
+    server_id: str
+    hostname: str
+    plan: str
+    zone: str
+    state: State
+    ip: str = ""
+    disks: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    emulated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """How to reach one cloud account: credentials (never logged, hence the empty repr), endpoint, our installation's name."""
+
+    endpoint: str
+    credentials: Mapping[str, str] = field(repr=False)
+    installation: str
+
+
+class Driver(Protocol):
+    """One cloud. Every method raises `Refused`, `Transient` or, when a change was sent, `Ambiguous`."""
+
+    def __init__(self, connection: Connection): ...
+
+    def close(self) -> None:
+        """Give back the connections."""
+
+    def check(self) -> None:
+        """Ask the cheapest authenticated question: returns when the credentials work."""
+
+    def plans(self) -> list[Plan]:
+        """All plans that can be ordered, with prices."""
+
+    def zones(self) -> list[Zone]:
+        """All public zones."""
+
+    def find(self, server_id: str) -> list[Machine]:
+        """Every machine of this installation that carries `server_id`, oldest first, in full detail."""
+
+    def get(self, ref: str) -> Machine | None:
+        """The machine in full detail, or None when the cloud says that there is none."""
+
+    def list(self) -> list[Machine]:
+        """Every machine of this installation, proven complete, or an error: never a part."""
+
+    def create(self, spec: MachineSpec) -> Machine:
+        """Ask for one machine, once. Never looks first and never repeats: the caller does."""
+
+    def start(self, ref: str) -> None:
+        """Ask for it to run; running already is fine."""
+
+    def stop(self, ref: str) -> None:
+        """Ask for it to stop, hard; stopped already is fine."""
+
+    def delete(self, ref: str, *, server_id: str, disks: tuple[str, ...] = ()) -> bool:
+        """Take one step towards nothing being left, disks included: True when it is so, else call again later."""
