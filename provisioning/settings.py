@@ -125,7 +125,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["apps.system.api.parsing.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["apps.system.api.rendering.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "apps.system.api.rendering.AlwaysJSON",
-    "DEFAULT_SCHEMA_CLASS": "apps.system.api.schema.Schema",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "apps.system.api.errors.answer_error",
     "DEFAULT_METADATA_CLASS": None,
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%SZ",

@@ -1,0 +1,3 @@
+"""The emulated cloud's URLs."""
+
+urlpatterns: list = []
