@@ -12,7 +12,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var")))
 VERSION = __version__
 
-# "development" is what `make run` and the suite use; everything else is production, and the system checks hold it to that.
+# "development" is what `make run` and the suite use; everything else is production, and the system checks hold it so.
 ENVIRONMENT = env.str("ENVIRONMENT", "production")
 DEVELOPMENT = ENVIRONMENT == "development"
 DEFAULT_SECRET_KEY = "development-only-secret-key-that-no-deployment-may-use"  # noqa: S105
@@ -106,6 +106,7 @@ LOGIN_URL = "/admin/login/"
 
 TOKEN_LIFETIME = timedelta(hours=24)
 REFRESH_TOKEN_LIFETIME = timedelta(days=30)
+SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": TOKEN_LIFETIME, "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME}
 
 # Failed logins are counted for each pair of user name and address; AXES_* are django-axes' own settings.
 AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURE_LIMIT", 5)
@@ -125,7 +126,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["apps.system.api.parsing.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["apps.system.api.rendering.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "apps.system.api.rendering.AlwaysJSON",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "apps.system.api.schema.Schema",
     "EXCEPTION_HANDLER": "apps.system.api.errors.answer_error",
     "DEFAULT_METADATA_CLASS": None,
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%SZ",

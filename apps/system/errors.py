@@ -14,7 +14,9 @@ class DomainError(Exception):
     code = "INTERNAL_ERROR"
     message = "Something went wrong on our side; the log has the details."
 
-    def __init__(self, message: str | None = None, *, details: dict | None = None, headers: dict | None = None, **facts):
+    def __init__(
+        self, message: str | None = None, *, details: dict | None = None, headers: dict | None = None, **facts
+    ):
         self.facts = facts
         self.details = details
         self.headers = headers or {}

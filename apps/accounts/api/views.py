@@ -1,0 +1,37 @@
+"""Login and refresh."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.response import Response
+
+from apps.accounts import services
+from apps.accounts.api.serializers import Login, Refresh, TokensOut
+from apps.system.api.errors import ErrorOut
+from apps.system.api.fields import valid
+from apps.system.api.views import APIViewSet
+
+
+@method_decorator(sensitive_post_parameters(), name="dispatch")
+class AuthViewSet(APIViewSet):
+    """The two endpoints that need no access token."""
+
+    authentication_classes: list[Any] = []
+    permission_classes = [AllowAny]
+    no_errors = ("409",)
+
+    @extend_schema(request=Login, responses={200: TokensOut, 401: ErrorOut, 429: ErrorOut}, operation_id="login")
+    def login(self, request: Any) -> Response:
+        """Log in with user name and password."""
+        return Response(asdict(services.log_in(request=request._request, **valid(Login, request))))
+
+    @extend_schema(request=Refresh, responses={200: TokensOut, 401: ErrorOut}, operation_id="refresh")
+    def refresh(self, request: Any) -> Response:
+        """Trade a refresh token for new tokens; the old one is dead afterwards."""
+        return Response(asdict(services.refresh(**valid(Refresh, request))))

@@ -1,0 +1,198 @@
+"""Login, refresh, roles and users."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from axes.handlers.proxy import AxesProxyHandler
+from axes.helpers import get_cool_off
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, get_random_string
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
+
+from apps.accounts.errors import InvalidCredentials, InvalidRefreshToken, UnknownRole, WeakPassword
+from apps.accounts.models import TokenFamily, User
+from apps.system.errors import RateLimited
+
+READS = ("server_read", "taskserv_read", "workflow_read", "operation_read", "workspace_read")
+DEVELOPS = (*READS, "taskserv_create", "workflow_submit")
+OPERATES = (
+    *DEVELOPS,
+    "server_create",
+    "server_delete",
+    "taskserv_delete",
+    "workflow_cancel",
+    "operation_cancel",
+    "system_metrics",
+)
+ROLES = {"viewer": READS, "developer": DEVELOPS, "operator": OPERATES, "admin": (*OPERATES, "workspace_create")}
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a login or refresh answers; both are JWTs, `expires_in` is the access token's life in seconds."""
+
+    token: str
+    refresh_token: str
+    expires_in: int
+
+
+@dataclass(frozen=True)
+class NewUser:
+    """A user to be there; without a password one is made up when the user is new."""
+
+    username: str
+    role: str
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What became of a user: `created`, `changed` or `unchanged`; `generated` is a password to show once."""
+
+    username: str
+    role: str
+    outcome: str
+    generated: str | None = field(default=None, repr=False)
+
+
+def log_in(*, request: Any, username: str, password: str) -> Tokens:
+    """Return tokens for a user who knows the password. Raises InvalidCredentials, RateLimited."""
+    user = authenticate(request, username=username, password=password)
+    if user is None:
+        if not AxesProxyHandler.is_allowed(request, {"username": username}):
+            raise RateLimited(seconds=int(get_cool_off(request).total_seconds()))
+        raise InvalidCredentials
+    family = TokenFamily.objects.create(user=user, expires_at=timezone.now() + settings.REFRESH_TOKEN_LIFETIME)
+    User.objects.filter(pk=user.pk).update(last_login=timezone.now())
+    return issue(user, family.pk, family.current)
+
+
+def refresh(*, refresh_token: str) -> Tokens:
+    """Return new tokens and kill the old refresh token; one that is used again kills its whole family.
+
+    Raises InvalidRefreshToken.
+    """
+    claims = read_token(RefreshToken, refresh_token)
+    family, given, successor = claims["family"], uuid.UUID(claims["jti"]), uuid.uuid4()
+    user = User.objects.for_token(claims["user_id"], family).first()
+    if user is None or not matches(user, claims):
+        raise InvalidRefreshToken
+    if not TokenFamily.objects.living().filter(pk=family, current=given).update(current=successor):
+        TokenFamily.objects.living().filter(pk=family).update(revoked_at=timezone.now())
+        raise InvalidRefreshToken
+    return issue(user, family, successor)
+
+
+def user_of(claims: Token) -> User | None:
+    """Return the user whom an access token speaks for, permissions loaded, or None when the token is dead: one query."""
+    user = User.objects.for_token(claims["user_id"], claims["family"]).first()
+    if user is None or not matches(user, claims):
+        return None
+    user.remember_permissions(user.permission_names)
+    return user
+
+
+def issue(user: User, family: uuid.UUID, jti: uuid.UUID) -> Tokens:
+    """Sign an access token and a refresh token of the family."""
+    access, refreshing = AccessToken(), RefreshToken()
+    for token in (access, refreshing):
+        token["user_id"], token["family"], token["mark"] = user.pk, str(family), mark(user)
+    refreshing["jti"] = jti.hex
+    return Tokens(str(access), str(refreshing), int(settings.TOKEN_LIFETIME.total_seconds()))
+
+
+def read_token(kind: type[Token], text: str) -> Token:
+    """Return a token's claims if it is ours, of the kind, whole and not expired. Raises InvalidRefreshToken."""
+    try:
+        token = kind(text)
+        token["family"] = str(uuid.UUID(token["family"]))
+        uuid.UUID(token["jti"])
+        int(token["user_id"])
+        str(token["mark"])
+        return token
+    except (TokenError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise InvalidRefreshToken from error
+
+
+def mark(user: User) -> str:
+    """Return what changes with the user's password, so that tokens made before die with it."""
+    return user.get_session_auth_hash()[:32]
+
+
+def matches(user: User, claims: Token) -> bool:
+    """Tell whether the token was made under the user's present password."""
+    return constant_time_compare(mark(user), str(claims["mark"]))
+
+
+def ensure_roles() -> None:
+    """Create the four roles and give each exactly the documented permissions."""
+    by_name = {item.codename: item for item in Permission.objects.filter(codename__in=ROLES["admin"])}
+    for role, codenames in ROLES.items():
+        group, _ = Group.objects.get_or_create(name=role)
+        group.permissions.set([by_name[codename] for codename in codenames if codename in by_name])
+
+
+@transaction.atomic
+def seed_users(*, users: Iterable[NewUser], check_strength: bool = True) -> list[Seeded]:
+    """Make the users be there with their roles; run twice, the second run changes nothing.
+
+    A password that is given is set; one that is not is made up for new users and left alone for known ones. Nobody is
+    changed when anybody is refused. Raises UnknownRole, WeakPassword.
+    """
+    return [seed_user(user, check_strength) for user in users]
+
+
+def seed_user(wanted: NewUser, check_strength: bool) -> Seeded:
+    """Make one user be there. Raises UnknownRole, WeakPassword."""
+    if wanted.role not in ROLES:
+        raise UnknownRole(username=wanted.username, role=wanted.role, known=", ".join(ROLES))
+    user, created = User.objects.get_or_create(username=wanted.username)
+    generated = made_up_password() if created and wanted.password is None else None
+    password = wanted.password or generated
+    if wanted.password and check_strength:
+        check_password_strength(user, wanted.password)
+    changed = {
+        "password": bool(password) and not user.check_password(password),
+        "role": set_role(user, wanted.role),
+    }
+    if changed["password"]:
+        user.set_password(password)
+        user.save(update_fields=["password"])
+    outcome = "created" if created else "changed" if any(changed.values()) else "unchanged"
+    return Seeded(wanted.username, wanted.role, outcome, generated)
+
+
+def set_role(user: User, role: str) -> bool:
+    """Put the user into the role's group and out of the other roles'; tell whether anything changed."""
+    groups = set(user.groups.filter(name__in=ROLES).values_list("name", flat=True))
+    staff = role == "admin"
+    if groups == {role} and user.is_staff == staff and user.is_active:
+        return False
+    user.groups.remove(*Group.objects.filter(name__in=groups - {role}))
+    user.groups.add(Group.objects.get(name=role))
+    User.objects.filter(pk=user.pk).update(is_staff=staff, is_active=True)
+    return True
+
+
+def check_password_strength(user: User, password: str) -> None:
+    """Hold a password to the configured validators. Raises WeakPassword."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise WeakPassword(username=user.username, why=" ".join(error.messages)) from error
+
+
+def made_up_password() -> str:
+    """Return a random password (119 bits)."""
+    return get_random_string(20)

@@ -1,0 +1,1 @@
+"""The API kernel: what every app's API is made of."""

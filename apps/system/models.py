@@ -1,0 +1,48 @@
+"""Ids, ordered JSON and the permission that belongs to no table."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from typing import Any
+
+import orjson
+from django.db import models
+
+ALPHABET = string.ascii_lowercase + string.digits
+
+
+def public_id(prefix: str) -> str:
+    """Return an unguessable id such as `srv-k3v9…`: the prefix and 20 letters and digits (103 bits)."""
+    return prefix + "-" + "".join(secrets.choice(ALPHABET) for _ in range(20))
+
+
+class OrderedJSON(models.TextField):
+    """JSON kept as text, so that keys come back in the order they were written, on every database."""
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
+        """Decode what the database holds."""
+        return None if value is None else orjson.loads(value)
+
+    def get_prep_value(self, value: Any) -> str | None:
+        """Encode a Python value; expressions pass through."""
+        if value is None or hasattr(value, "resolve_expression"):
+            return value
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+    def value_to_string(self, obj: models.Model) -> str:
+        """Encode for fixtures."""
+        return self.get_prep_value(self.value_from_object(obj)) or ""
+
+    def to_python(self, value: Any) -> Any:
+        """Decode what a form or fixture gives."""
+        return orjson.loads(value) if isinstance(value, str) else value
+
+
+class System(models.Model):
+    """No table: carries the permission to read the service's own figures."""
+
+    class Meta:
+        managed = False
+        default_permissions = ()
+        permissions = [("system_metrics", "Can read the service's metrics")]
