@@ -1,0 +1,20 @@
+"""Which clouds there are: the registry of drivers and the one door to them."""
+
+from __future__ import annotations
+
+from apps.providers.drivers.base import Connection, Driver, Refused
+from apps.providers.drivers.upcloud import UpCloud
+
+DRIVERS: dict[str, type[Driver]] = {"upcloud": UpCloud}
+PROVIDERS: dict[str, str] = {"upcloud": "UpCloud"}
+
+
+def connect(provider: str, connection: Connection) -> Driver:
+    """Open the driver of `provider`; close() it after use.
+
+    Nothing is sent yet. Raises Refused: PROVIDER_INVALID for an unknown provider or an unusable endpoint, PROVIDER_AUTH
+    for credentials that cannot even be sent.
+    """
+    if provider not in DRIVERS:
+        raise Refused("PROVIDER_INVALID", "There is no driver for this provider.", provider=provider)
+    return DRIVERS[provider](connection)

@@ -21,12 +21,15 @@ State = Literal["starting", "running", "stopping", "stopped", "error", "unknown"
 class Refused(errors.Refused):
     """The cloud said no, and asking again will not help.
 
-    Codes: PROVIDER_AUTH, PROVIDER_BILLING, PROVIDER_FORBIDDEN, PROVIDER_QUOTA, PROVIDER_CAPACITY, PROVIDER_INVALID.
+    Codes: PROVIDER_AUTH, PROVIDER_BILLING, PROVIDER_FORBIDDEN, PROVIDER_QUOTA, PROVIDER_CAPACITY, PROVIDER_INVALID,
+    PROVIDER_NOT_FOUND (there is no such machine to start or stop).
     """
 
 
 class Transient(errors.Retry):
-    """The cloud did not do it this time (timeout of a read, 5xx, rate limit, wrong state); nothing was changed.
+    """The cloud did not do it this time (timeout, 5xx, rate limit, wrong state); asking again does no harm.
+
+    Nothing was changed or, for start, stop and delete, the next call sees what was and goes on from there.
 
     Codes: PROVIDER_UNREACHABLE, PROVIDER_RATE_LIMITED, PROVIDER_BUSY, PROVIDER_UNAVAILABLE.
     """
@@ -103,7 +106,7 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """How to reach one cloud account: credentials (never logged, hence the empty repr), endpoint, our installation's name."""
+    """How to reach one cloud account: endpoint, credentials (never shown, hence no repr), our installation's name."""
 
     endpoint: str
     credentials: Mapping[str, str] = field(repr=False)

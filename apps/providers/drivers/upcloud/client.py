@@ -1,0 +1,190 @@
+"""HTTP to UpCloud: one request a call, bounded in time and size, and answers that are either whole or an error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import httpx
+
+from apps.providers.drivers.base import Connection, Refused
+from apps.providers.drivers.upcloud import refusals
+
+CONNECT_SECONDS, READ_SECONDS, BODY_SECONDS = 5.0, 30.0, 30.0
+LARGEST_ANSWER = 16 * 2**20
+PAGE, MOST_PAGES = 100, 1000
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+# A cloud on this machine is never behind a proxy, whatever the environment says.
+NO_PROXY = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A success: its decoded body, None when there is none that can be read, and its headers."""
+
+    body: Any = field(repr=False)
+    headers: httpx.Headers = field(repr=False)
+
+    def part(self, key: str) -> dict[str, Any] | None:
+        """Give the object below `key`, or None when there is none."""
+        part = self.body.get(key) if isinstance(self.body, dict) else None
+        return part if isinstance(part, dict) else None
+
+
+class Client:
+    """One account at UpCloud; holds connections and credentials, and shows neither."""
+
+    def __init__(self, connection: Connection):
+        self._endpoint = _endpoint(connection.endpoint)
+        headers = {"Authorization": _authorization(connection.credentials), "Accept": "application/json"}
+        self._http = httpx.Client(headers=headers, mounts=NO_PROXY, follow_redirects=False)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._http.close()
+
+    def get(self, path: str, key: str) -> dict[str, Any]:
+        """Read the object below `key` of the answer to GET `path`."""
+        part = self.send("GET", path).part(key)
+        if part is None:
+            raise refusals.lost(creating=False, path=path)
+        return part
+
+    def items(self, path: str, outer: str, inner: str) -> list[dict[str, Any]]:
+        """Read a list that comes in one piece."""
+        return _items(self.send("GET", path), outer, inner, path)
+
+    def pages(self, path: str, outer: str, inner: str, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """Read a list that comes in pages, all of it or an error.
+
+        Complete is: as many items as each page's Upcloud-Total-Count says or, without that header, an empty page at the
+        end. Something made and something deleted between two pages can still hide one: get() before believing in a loss.
+        """
+        query = [("label", f"{key}={value}") for key, value in (labels or {}).items()]
+        found: dict[str, dict[str, Any]] = {}
+        total = None
+        for number in range(MOST_PAGES):
+            answer = self.send("GET", path, params=[*query, ("limit", PAGE), ("offset", len(found))])
+            page = _by_uuid(_items(answer, outer, inner, path), path)
+            before, total = total, _total(answer, path)
+            if (number and total != before) or found.keys() & page.keys():
+                raise refusals.incomplete(path)
+            found |= page
+            if len(found) == total or (total is None and not page):
+                return list(found.values())
+            if not page or (total is not None and len(found) > total):
+                raise refusals.incomplete(path)
+        raise refusals.incomplete(path)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Any = None,
+        body: Any = None,
+        creating: bool = False,
+        seconds: float | None = None,
+    ) -> Answer:
+        """Send one request, once; raises what `refusals` makes of anything but a success.
+
+        `creating` marks the one request that must not be repeated blindly; `seconds` is the longest
+        silence, READ_SECONDS when None.
+        """
+        timeout = httpx.Timeout(seconds or READ_SECONDS, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
+        url = self._endpoint + path
+        try:
+            with self._http.stream(method, url, params=params, json=body, timeout=timeout) as response:
+                return _answer(response, _decoded(_read(response)), f"{method} {path}", creating)
+        except NOT_SENT:
+            raise refusals.unreachable() from None
+        except httpx.HTTPError:
+            raise refusals.unanswered(creating=creating) from None
+
+
+def _answer(response: httpx.Response, body: Any, request: str, creating: bool) -> Answer:
+    """Let a success through and raise anything else; the correlation id is what UpCloud's support asks for."""
+    correlation = re.sub(r"[^0-9A-Za-z-]", "", response.headers.get("Upcloud-Cid", ""))[:64]
+    log.debug("%s answered %s (%s)", request, response.status_code, correlation)
+    if response.is_success:
+        return Answer(body, response.headers)
+    code = refusals.code_in(body, response.status_code)
+    facts = {"request": request, "status": response.status_code, "cloud_code": code, "correlation_id": correlation}
+    retry_after = response.headers.get("Retry-After", "")
+    raise refusals.refusal(response.status_code, code, retry_after=retry_after, creating=creating, facts=facts)
+
+
+def _read(response: httpx.Response) -> bytes:
+    """Read the body, however slowly it drips, within its time and size."""
+    raw, ends = bytearray(), time.monotonic() + BODY_SECONDS
+    for chunk in response.iter_bytes():
+        raw += chunk
+        if len(raw) > LARGEST_ANSWER or time.monotonic() > ends:
+            raise httpx.ReadTimeout("The answer is too long or too slow.")
+    return bytes(raw)
+
+
+def _decoded(raw: bytes) -> Any:
+    """Decode JSON with exact decimals; None for anything else."""
+    try:
+        return json.loads(raw, parse_float=Decimal, parse_constant=_no_number)
+    except (ValueError, ArithmeticError, RecursionError):
+        return None
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(text)
+
+
+def _items(answer: Answer, outer: str, inner: str, what: str) -> list[dict[str, Any]]:
+    """Find the doubly nested list in an answer; a missing one is an error, not an empty one."""
+    items = (answer.part(outer) or {}).get(inner)
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise refusals.incomplete(what)
+    return items
+
+
+def _by_uuid(items: list[dict[str, Any]], what: str) -> dict[str, dict[str, Any]]:
+    """Key items by their uuid, which each must have for itself."""
+    keyed = {item["uuid"]: item for item in items if isinstance(item.get("uuid"), str)}
+    if len(keyed) < len(items):
+        raise refusals.incomplete(what)
+    return keyed
+
+
+def _total(answer: Answer, what: str) -> int | None:
+    """Read how many items the whole list has, None when the answer does not say."""
+    total = answer.headers.get("Upcloud-Total-Count")
+    if total is not None and not re.fullmatch(r"[0-9]{1,9}", total):
+        raise refusals.incomplete(what)
+    return None if total is None else int(total)
+
+
+def _endpoint(endpoint: str) -> str:
+    """Check the address that everything is sent to; one with a user name in it would show in logs."""
+    try:
+        url = httpx.URL(endpoint)
+    except (httpx.InvalidURL, TypeError):
+        url = httpx.URL("")
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
+        raise Refused("PROVIDER_INVALID", "The account's endpoint is not an address like https://api.upcloud.com/1.3.")
+    return endpoint.rstrip("/")
+
+
+def _authorization(credentials: Mapping[str, str]) -> str:
+    """Make the header from a token or else from user name and password."""
+    token, username, password = (credentials.get(name) or "" for name in ("token", "username", "password"))
+    if re.fullmatch(r"[!-~]+", token):
+        return f"Bearer {token}"
+    if not token and username and password:
+        return "Basic " + b64encode(f"{username}:{password}".encode()).decode()
+    raise Refused("PROVIDER_AUTH", "The account needs a token, or a user name and a password, to use UpCloud.")
