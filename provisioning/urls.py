@@ -2,11 +2,27 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from apps.system.api import errors
+from apps.system.api.views import HealthView
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("health", HealthView.as_view({"get": "retrieve"})),
+    path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("v1/", include("apps.accounts.api.urls")),
+    path("v1/", include("apps.workspaces.api.urls")),
+    path("v1/", include("apps.operations.api.urls")),
 ]
 
 if settings.EMULATOR:
     urlpatterns.append(path("emulator/", include("apps.providers.emulator.urls")))
+
+urlpatterns.append(re_path(r"^(v1|health)(/.*)?$", errors.no_route))
+
+handler400 = errors.bad_request
+handler404 = errors.no_route
+handler500 = errors.crash

@@ -95,7 +95,7 @@ def refresh(*, refresh_token: str) -> Tokens:
 
 
 def user_of(claims: Token) -> User | None:
-    """Return the user whom an access token speaks for, permissions loaded, or None when the token is dead: one query."""
+    """Return the user whom an access token speaks for, permissions loaded, or None when it is dead: one query."""
     user = User.objects.for_token(claims["user_id"], claims["family"]).first()
     if user is None or not matches(user, claims):
         return None

@@ -6,7 +6,7 @@ from apps.system.errors import Conflict
 
 
 class StepError(Exception):
-    """A step did not finish; `code` is public and stable, `message` a sentence for people, `data` what the log keeps."""
+    """A step did not finish; `code` is public and stable, `message` a sentence for people, `data` goes to the log."""
 
     def __init__(self, code: str, message: str, **data):
         super().__init__(message)
@@ -18,7 +18,7 @@ class Refused(StepError):
 
 
 class Retry(StepError):
-    """The step may succeed later: it is tried again after `after` seconds, or after a growing, jittered pause when None."""
+    """The step may succeed later: it is tried again after `after` seconds, or, when None, after a growing pause."""
 
     def __init__(self, code: str, message: str, *, after: float | None = None, **data):
         super().__init__(code, message, **data)
@@ -35,3 +35,11 @@ class AlreadyEnded(Conflict):
     """An operation that has ended cannot be cancelled."""
 
     message = "Operation {operation} has ended as {status} and cannot be cancelled."
+
+
+class LeaseLost(Exception):
+    """Somebody else holds the operation now: whatever this worker still wants to say no longer counts."""
+
+
+class UnknownKind(LookupError):
+    """No app has registered this kind of operation."""

@@ -99,7 +99,7 @@ def valid(shape: type[serializers.Serializer], request: Any) -> dict[str, Any]:
 
 
 def check_id(what: str, given: str, pattern: Any) -> str:
-    """Return a well-formed id. Raises NotFound for any other, so that a malformed id is simply one that is not there."""
+    """Return a well-formed id. Raises NotFound for any other: a malformed id is simply one that is not there."""
     if not pattern.fullmatch(given):
         raise NotFound(what=what, id=given[:60] if given.isprintable() else "of that form")
     return given

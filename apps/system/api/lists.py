@@ -48,11 +48,13 @@ def order(given: str, known: tuple[str, ...]) -> list[str]:
     return [*names, "pk"]
 
 
-def number(request: Any, name: str, default: int, most: int) -> int:
-    """Return a whole number of the query, from 1 to `most`. Raises Invalid."""
+def number(request: Any, name: str, default: int, most: int, least: int = 1) -> int:
+    """Return a whole number of the query, from `least` to `most`. Raises Invalid."""
     given = request.query_params.get(name, str(default))
-    if not (given.isascii() and given.isdigit() and len(given) < 10 and 1 <= int(given) <= most):
-        raise Invalid("{name} takes a whole number from 1 to {most}.", name=name, most=most, field=name)
+    if not (given.isascii() and given.isdigit() and len(given) < 11 and least <= int(given) <= most):
+        raise Invalid(
+            "{name} takes a whole number from {least} to {most}.", name=name, least=least, most=most, field=name
+        )
     return int(given)
 
 

@@ -1,0 +1,54 @@
+"""Creating and finding workspaces."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from apps.system.services import refused_as
+from apps.workspaces.errors import BadPath, NameTaken, PathTaken, UnknownWorkspace
+from apps.workspaces.models import Workspace
+
+PATH = re.compile(r"/[\w.@+-]+(/[\w.@+-]+)*", re.ASCII)
+
+
+@transaction.atomic
+def create_workspace(*, name: str, path: str, activate: bool = False) -> Workspace:
+    """Create a workspace and, when asked, move the active mark to it. Raises BadPath, NameTaken, PathTaken."""
+    if not PATH.fullmatch(path) or posixpath.normpath(path) != path:
+        raise BadPath(name=name, field="path")
+    if Workspace.objects.filter(name=name).exists():
+        raise NameTaken(name=name)
+    with refused_as(PathTaken(path=path)):
+        workspace = Workspace.objects.create(name=name, path=path)
+    if activate:
+        activate_workspace(workspace=workspace)
+    return workspace
+
+
+@transaction.atomic
+def activate_workspace(*, workspace: Workspace) -> None:
+    """Make this the one active workspace."""
+    Workspace.objects.filter(active=True).exclude(pk=workspace.pk).update(active=False)
+    Workspace.objects.filter(pk=workspace.pk).update(active=True)
+    workspace.active = True
+
+
+def workspace_named(name: str) -> Workspace:
+    """Return the workspace that a request's body names. Raises UnknownWorkspace (400)."""
+    workspace = Workspace.objects.filter(name=name).first()
+    if workspace is None:
+        raise UnknownWorkspace(name=name, field="workspace")
+    return workspace
+
+
+def mark_used(workspace: Workspace) -> None:
+    """Note that work was submitted in it; once a second is enough, for whole seconds are shown."""
+    now = timezone.now()
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(seconds=1))
+    Workspace.objects.filter(stale, pk=workspace.pk).update(last_used_at=now)
