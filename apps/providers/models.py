@@ -1,0 +1,98 @@
+"""Accounts at clouds, and what can be ordered there."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from apps.system.models import OrderedJSON
+from apps.workspaces.models import Workspace
+
+
+class AccountQuerySet(models.QuerySet):
+    """Accounts."""
+
+    def usable_in(self, workspace: Workspace) -> AccountQuerySet:
+        """Select the accounts that a workspace may use: its own before those shared by all."""
+        return self.filter(Q(workspace=workspace) | Q(workspace=None), enabled=True).order_by(
+            models.F("workspace").desc(nulls_last=True), "name"
+        )
+
+    def offering(self, plan: str, zone: str) -> AccountQuerySet:
+        """Annotate whether plan and zone are in the account's catalogue."""
+        plans = Plan.objects.filter(account=OuterRef("pk"), name=plan, retired_at=None)
+        zones = Zone.objects.filter(account=OuterRef("pk"), name=zone, retired_at=None)
+        return self.annotate(has_plan=Exists(plans), has_zone=Exists(zones))
+
+
+class Account(models.Model):
+    """A provider, where it is reached and with what credentials; for one workspace, or for all when it has none."""
+
+    provider = models.CharField(max_length=32)
+    name = models.CharField(max_length=64)
+    workspace = models.ForeignKey(Workspace, null=True, blank=True, on_delete=models.PROTECT, related_name="accounts")
+    endpoint = models.URLField(max_length=255)
+    sealed_credentials = models.TextField(editable=False)
+    enabled = models.BooleanField(default=True)
+    refreshed_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["provider", "name"]
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "name", "workspace"], nulls_distinct=False, name="one_account_of_a_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.name}"
+
+
+class Plan(models.Model):
+    """A size of machine at an account; memory in MiB, disk in GiB."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="plans")
+    name = models.CharField(max_length=64)
+    family = models.CharField(max_length=64, blank=True)
+    cpus = models.PositiveIntegerField()
+    memory_mib = models.PositiveIntegerField()
+    disk_gib = models.PositiveIntegerField()
+    prices = OrderedJSON(default=dict)
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["cpus", "memory_mib", "name"]
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["account", "name"], name="one_plan_of_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def price_in(self, zone: str) -> dict[str, str] | None:
+        """Return `{"currency", "hourly", "monthly"}` (decimal strings) in a zone, or None where it is not known."""
+        price = self.prices.get(zone)
+        return price and {**price, "hourly": str(Decimal(price["hourly"])), "monthly": str(Decimal(price["monthly"]))}
+
+
+class Zone(models.Model):
+    """A place at an account where machines can be made."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="zones")
+    name = models.CharField(max_length=64)
+    title = models.CharField(max_length=128, blank=True)
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["name"]
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["account", "name"], name="one_zone_of_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
