@@ -21,6 +21,9 @@ CONNECT_SECONDS, READ_SECONDS, BODY_SECONDS = 5.0, 30.0, 30.0
 LARGEST_ANSWER = 16 * 2**20
 PAGE, MOST_PAGES = 100, 1000
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+ENDPOINT = re.compile(
+    r"https?://(\[[0-9a-f:.]+\]|[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*)(:(?P<port>[0-9]{1,5}))?(/[a-z0-9._~-]+)*/?", re.I
+)
 # A cloud on this machine is never behind a proxy, whatever the environment says.
 NO_PROXY = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
 
@@ -67,7 +70,7 @@ class Client:
         """Read a list that comes in pages, all of it or an error.
 
         Complete is: as many items as each page's Upcloud-Total-Count says or, without that header, an empty page at the
-        end. Something made and something deleted between two pages can still hide one: get() before believing in a loss.
+        end. What is made and deleted between two pages can still hide an item: get() before believing in a loss.
         """
         query = [("label", f"{key}={value}") for key, value in (labels or {}).items()]
         found: dict[str, dict[str, Any]] = {}
@@ -171,11 +174,8 @@ def _total(answer: Answer, what: str) -> int | None:
 
 def _endpoint(endpoint: str) -> str:
     """Check the address that everything is sent to; one with a user name in it would show in logs."""
-    try:
-        url = httpx.URL(endpoint)
-    except (httpx.InvalidURL, TypeError):
-        url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
+    match = ENDPOINT.fullmatch(endpoint)
+    if not match or int(match["port"] or 0) > 65535:
         raise Refused("PROVIDER_INVALID", "The account's endpoint is not an address like https://api.upcloud.com/1.3.")
     return endpoint.rstrip("/")
 
