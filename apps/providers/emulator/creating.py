@@ -1,0 +1,115 @@
+"""Creating a server: 202 at once, in `maintenance`, with the addresses and disks that it will keep."""
+
+import secrets
+import sqlite3
+import uuid
+from typing import Any
+
+from . import addresses, billing, catalogue, disks, labels, ledger, phases, placing, servers, wanted
+from .answers import Answer
+from .calls import Call
+from .knobs import knobs
+
+DEFAULTS = {
+    "boot_order": "disk",
+    "firewall": "off",
+    "metadata": "no",
+    "nic_model": "virtio",
+    "video_model": "cirrus",
+    "timezone": "UTC",
+    "simple_backup": "no",
+    "remote_access_enabled": "no",
+    "remote_access_type": "vnc",
+    "server_group": None,
+}
+UTILITY_NETWORK = "03aaaaaa-bbbb-4ccc-8ddd-eeeeffff0002"
+PUBLIC_NETWORK = "03000000-0000-4000-8044-000000000000"
+
+
+def create(call: Call, db: sqlite3.Connection) -> Answer:
+    """Answer `POST /server`."""
+    given, turned = call.wrapped("server"), knobs(db)
+    wanted.check_create(given)
+    placing.check_zone(given["zone"])
+    size = placing.sizes(given)
+    made = placing.check_devices(db, given, size["plan"])
+    billing.refuse_without_credits(db, turned, call.now)
+    placing.check_room(db, given, size, turned, call.now)
+    server = built(db, given, size, call.now)
+    servers.store(db, server, call.now, phases.create(call.now, turned["boot_seconds"]))
+    billing.charge(db, server["uuid"], billing.server_hourly(server), call.now)
+    add_disks(db, server, made, call.now, turned["boot_seconds"] / 2)
+    ledger.note(db, call.now, "create", server["uuid"], hostname=server["hostname"], labels=server["labels"]["label"])
+    shown = servers.details(db, server["uuid"], call.now, "maintenance") | {"progress": "0"}
+    return Answer(202, {"server": shown | login(given, made)})
+
+
+def built(db: sqlite3.Connection, given: wanted.Given, size: dict[str, str], now: float) -> servers.Server:
+    """Build a server as it is stored."""
+    own = f"00{str(uuid.uuid4())[2:]}"
+    user_labels = labels.of_server(given.get("labels", {"label": []}))
+    return {
+        "uuid": own,
+        "title": given["title"],
+        "hostname": given["hostname"],
+        "zone": given["zone"],
+        **size,
+        **{name: given.get(name, default) for name, default in DEFAULTS.items()},
+        "created": int(now),
+        "license": 0,
+        "remote_access_password": given.get("remote_access_password", secrets.token_hex(4)),
+        "plan_ipv4_bytes": "0",
+        "plan_ipv6_bytes": "0",
+        "tags": {"tag": []},
+        "labels": {"label": [*user_labels, labels.EMULATED]},
+        "networking": {"interfaces": {"interface": interfaces(db, given, own)}},
+    }
+
+
+def interfaces(db: sqlite3.Connection, given: wanted.Given, server: str) -> list[dict[str, Any]]:
+    """Build the interfaces, each with addresses that no other server holds."""
+    return [
+        {
+            "index": index,
+            "type": kind,
+            "mac": f"ee:1b:db:{secrets.token_hex(1)}:{secrets.token_hex(1)}:{index:02x}",
+            "bootable": "no",
+            "source_ip_filtering": "yes",
+            "network": network or (PUBLIC_NETWORK if kind == "public" else UTILITY_NETWORK),
+            "ip_addresses": {"ip_address": [address(db, kind, family, server) for family in families]},
+        }
+        for index, (kind, families, network) in enumerate(wanted.interfaces(given), start=1)
+    ]
+
+
+def address(db: sqlite3.Connection, kind: str, family: str, server: str) -> dict[str, str]:
+    """Build one address of an interface."""
+    taken = addresses.take(db, kind, family, server)
+    return {
+        "address": taken,
+        "family": family,
+        "floating": "no",
+        "dhcp_provided": "yes",
+        "release_policy": "release",
+    }
+
+
+def add_disks(
+    db: sqlite3.Connection, server: servers.Server, made: list[disks.Disk], now: float, seconds: float
+) -> None:
+    """Store the disks and charge for what the plan does not include; it includes GiB on the first disk only."""
+    plan = catalogue.find(catalogue.plans(), "name", server["plan"]) or {"storage_size": 0}
+    for index, described in enumerate(made):
+        disk = disks.new(described, server["uuid"], now, seconds)
+        disks.store(db, disk)
+        included = plan["storage_size"] if index == 0 else 0
+        billing.charge(db, disk["uuid"], billing.disk_hourly(disk, included), now)
+
+
+def login(given: wanted.Given, made: list[disks.Disk]) -> dict[str, str]:
+    """Tell who may log in; a password, where one was made, is told here and never again."""
+    user = given.get("login_user", {})
+    told = {"username": user.get("username", "root")}
+    if user.get("create_password", "no") == "yes" and any(disk["is_template"] for disk in made):
+        told["password"] = secrets.token_urlsafe(12)
+    return told

@@ -1,0 +1,75 @@
+"""Labels: what users may set, what the system adds, and how lists are filtered by them."""
+
+import re
+import sqlite3
+from typing import Any
+
+from .answers import refuse
+from .calls import only
+
+Labels = list[dict[str, str]]
+
+# On every server, because nothing real stands behind it. Users cannot send keys that start with an underscore.
+EMULATED = {"key": "_emulated", "value": "yes"}
+KEY = re.compile(r"[!-^`-~][ -~]{1,31}")
+
+
+def checked(given: object) -> Labels:
+    """Check a bare array of labels."""
+    if not isinstance(given, list):
+        refuse("REQUEST_INVALID", "The labels must be an array.")
+    labels = [checked_label(label) for label in given]
+    keys = [label["key"].lower() for label in labels]
+    if len(set(keys)) < len(keys):
+        refuse("DUPLICATE_LABEL_KEYS", "The label keys must be unique.")
+    return labels
+
+
+def checked_label(label: Any) -> dict[str, str]:
+    """Check one label: a key of 2 to 32 printable ASCII characters, a value of at most 255 characters."""
+    if not isinstance(label, dict):
+        refuse("REQUEST_INVALID", "A label must be an object.")
+    only(label, {"key", "value"}, "a label")
+    key, value = label.get("key"), label.get("value", "")
+    if not isinstance(key, str) or not KEY.fullmatch(key):
+        refuse("INVALID_LABEL_KEY", "The label key is invalid.")
+    if not isinstance(value, str) or len(value) > 255:
+        refuse("INVALID_LABEL_VALUE", "The label value is invalid.")
+    return {"key": key, "value": value}
+
+
+def of_server(given: object) -> Labels:
+    """Check a server's labels, which come wrapped: `{"label": […]}`."""
+    if not isinstance(given, dict):
+        refuse("REQUEST_INVALID", "The labels must be an object.")
+    only(given, {"label"}, "labels")
+    return checked(given.get("label"))
+
+
+def store(db: sqlite3.Connection, server: str, labels: Labels) -> None:
+    """Replace the labels that a server is found by."""
+    db.execute("DELETE FROM labels WHERE server = ?", [server])
+    rows = [(server, label["key"], label["value"]) for label in labels]
+    db.executemany("INSERT INTO labels VALUES (?, ?, ?)", rows)
+
+
+def condition(filters: list[str]) -> tuple[str, list[str]]:
+    """Turn `key` and `key=value` filters, all of which must match, into SQL; keys match without regard to case."""
+    parts, values = ["1"], []
+    for wanted in filters:
+        key, equals, value = wanted.partition("=")
+        exact = " AND l.value = ?" if equals else ""
+        parts.append(f"EXISTS (SELECT 1 FROM labels l WHERE l.server = servers.uuid AND l.key = ?{exact})")  # noqa: S608
+        values += [key, value] if equals else [key]
+    return " AND ".join(parts), values
+
+
+def match(labels: Labels, filters: list[str]) -> bool:
+    """Tell whether labels match all filters, of which the storage list also knows `!key` and `!key=value`."""
+    return all(matches(labels, wanted.lstrip("!")) != wanted.startswith("!") for wanted in filters)
+
+
+def matches(labels: Labels, wanted: str) -> bool:
+    """Tell whether one of the labels matches `key` or `key=value`."""
+    key, equals, value = wanted.partition("=")
+    return any(label["key"].lower() == key.lower() and (not equals or label["value"] == value) for label in labels)
