@@ -104,14 +104,14 @@ class Client:
         silence, READ_SECONDS when None.
         """
         timeout = httpx.Timeout(seconds or READ_SECONDS, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
-        url = self._endpoint + path
+        url, request = self._endpoint + path, f"{method} {path}"
         try:
             with self._http.stream(method, url, params=params, json=body, timeout=timeout) as response:
-                return _answer(response, _decoded(_read(response)), f"{method} {path}", creating)
-        except NOT_SENT:
-            raise refusals.unreachable() from None
-        except httpx.HTTPError:
-            raise refusals.unanswered(creating=creating) from None
+                return _answer(response, _decoded(_read(response)), request, creating)
+        except NOT_SENT as error:
+            raise refusals.unreachable(request=request, cause=type(error).__name__) from None
+        except httpx.HTTPError as error:
+            raise refusals.unanswered(creating=creating, request=request, cause=type(error).__name__) from None
 
 
 def _answer(response: httpx.Response, body: Any, request: str, creating: bool) -> Answer:

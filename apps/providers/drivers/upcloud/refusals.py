@@ -96,16 +96,16 @@ def pause(retry_after: str) -> float | None:
     return min(max(float(retry_after), 1.0), LONGEST_PAUSE)
 
 
-def unreachable() -> Transient:
+def unreachable(**facts: Any) -> Transient:
     """Tell that no connection came about, so nothing was sent."""
-    return Transient("PROVIDER_UNREACHABLE", "UpCloud cannot be reached.")
+    return Transient("PROVIDER_UNREACHABLE", "UpCloud cannot be reached.", **facts)
 
 
-def unanswered(*, creating: bool) -> Transient | Ambiguous:
+def unanswered(*, creating: bool, **facts: Any) -> Transient | Ambiguous:
     """Tell that a request was sent and the connection ended, or time ran out, before the answer was read."""
     if creating:
-        return lost(creating=True)
-    return Transient("PROVIDER_UNREACHABLE", "UpCloud did not answer in time.")
+        return lost(creating=True, **facts)
+    return Transient("PROVIDER_UNREACHABLE", "UpCloud did not answer in time.", **facts)
 
 
 def lost(*, creating: bool, after: float | None = None, **facts: Any) -> Transient | Ambiguous:

@@ -1,0 +1,419 @@
+"""The UpCloud driver against the emulated cloud over real HTTP: each step of a machine's life, and its mishaps."""
+
+import logging
+import time
+from dataclasses import replace
+
+import pytest
+
+from apps.providers.drivers import connect
+from apps.providers.drivers.base import Ambiguous, Connection, MachineSpec, Refused, Transient
+from apps.providers.drivers.upcloud import client, machines
+from tests.providers.cloud import DEBIAN
+
+SPEC = MachineSpec(
+    server_id="srv-abc123",
+    hostname="web-1.example.test",
+    plan="2xCPU-4GB",
+    zone="de-fra1",
+    disk_gib=80,
+    tags=("web", "blue"),
+    ssh_keys=("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII prov",),
+    user_data="#cloud-config\npackage_update: false\n",
+)
+OURS = {"prov-managed": "1", "prov-install": "inst-1", "prov-machine": "srv-abc123"}
+NOWHERE = "00aaaaaa-2222-4333-8444-555566667777"
+
+
+def opened(cloud, **changes):
+    given = {"endpoint": cloud.url, "credentials": {"token": cloud.token}, "installation": "inst-1"} | changes
+    return connect("upcloud", Connection(**given))
+
+
+@pytest.fixture
+def driver(cloud):
+    driver = opened(cloud)
+    yield driver
+    driver.close()
+
+
+@pytest.fixture
+def running(cloud, driver):
+    machine = driver.get(driver.create(SPEC).ref)
+    assert machine.state == "running"
+    return machine
+
+
+def gone(driver, machine, disks=None, steps=10):
+    """Delete to the end; gives the number of calls it took."""
+    for step in range(1, steps + 1):
+        if driver.delete(machine.ref, server_id=machine.server_id, disks=machine.disks if disks is None else disks):
+            return step
+    raise AssertionError(f"{machine.ref} is not gone after {steps} steps")
+
+
+def raises(error, code):
+    return pytest.raises(error, check=lambda raised: raised.code == code)
+
+
+# ── the account ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_it_logs_in_with_a_token_or_a_password(cloud, driver):
+    driver.check()
+    username, password = cloud.credentials
+    other = opened(cloud, credentials={"username": username, "password": password})
+    other.check()
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "credentials", [{"token": "ucat_wrong-secret"}, {"username": "eve", "password": "wrong-secret"}]
+)
+def test_it_tells_wrong_credentials_without_showing_them(cloud, caplog, credentials):
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "apps.providers")
+    driver = opened(cloud, credentials=credentials)
+    with raises(Refused, "PROVIDER_AUTH") as caught:
+        driver.check()
+    driver.close()
+    assert "wrong-secret" not in f"{caplog.text} {caught.value!r} {caught.value.data} {driver!r}"
+    assert caught.value.data["correlation_id"]
+
+
+def test_it_reads_the_catalogue(driver):
+    plans = {plan.name: plan for plan in driver.plans()}
+    zones = {zone.name for zone in driver.zones()}
+    assert "de-fra1" in zones
+    assert (plans["2xCPU-4GB"].cpus, plans["2xCPU-4GB"].memory_mib, plans["2xCPU-4GB"].disk_gib) == (2, 4096, 80)
+    price = plans["2xCPU-4GB"].prices["de-fra1"]
+    assert price.currency == "EUR" and 0 < price.hourly < price.monthly
+    assert abs(price.hourly * 672 - price.monthly) < 1
+
+
+# ── create ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_it_creates_a_machine_that_can_be_found_again(cloud, driver):
+    made = driver.create(SPEC)
+    [found] = driver.find("srv-abc123")
+    assert found == driver.get(made.ref)
+    assert (found.ref, found.server_id, found.hostname) == (made.ref, "srv-abc123", "web-1.example.test")
+    assert (found.plan, found.zone, found.state) == ("2xCPU-4GB", "de-fra1", "running")
+    assert made.state == "starting" and made.created_at
+    assert made.ip and (found.ip, found.disks) == (made.ip, made.disks)
+    assert len(made.disks) == 1
+
+
+def test_it_writes_everything_on_the_machine(cloud, driver):
+    driver.create(SPEC)
+    [server] = cloud.servers()
+    labels = {label["key"]: label["value"] for label in server["labels"]["label"] if label["key"][0] != "_"}
+    assert labels == OURS | {"prov-tags": "web,blue"}
+    assert "srv-abc123" in server["title"]
+    [disk] = server["storage_devices"]["storage_device"]
+    assert (disk["storage_size"], disk["storage_title"]) == (80, machines.disk_title("srv-abc123", "inst-1"))
+    assert [one["type"] for one in server["networking"]["interfaces"]["interface"]] == ["public", "utility"]
+
+
+def test_it_names_the_template_that_the_cloud_offers():
+    assert machines.DEBIAN_12 == DEBIAN
+
+
+@pytest.mark.parametrize("plan", ["DEV-1xCPU-1GB-10GB", "CLOUDNATIVE-2xCPU-4GB"])
+def test_it_creates_plans_with_a_slow_disk_or_none(driver, plan):
+    offered = {plan.name: plan for plan in driver.plans()}[plan]
+    made = driver.create(replace(SPEC, plan=plan, disk_gib=offered.disk_gib))
+    assert made.plan == plan and made.disks
+
+
+@pytest.mark.parametrize(
+    "changes", [{"plan": "no-plan"}, {"zone": "no-zone"}, {"hostname": "not a name"}, {"hostname": ""}]
+)
+def test_it_is_refused_what_cannot_be_and_makes_nothing(cloud, driver, changes):
+    with raises(Refused, "PROVIDER_INVALID"):
+        driver.create(replace(SPEC, **changes))
+    assert cloud.servers() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error", "public", "after"),
+    [
+        ("SERVER_RESOURCES_UNAVAILABLE", 409, Refused, "PROVIDER_CAPACITY", None),
+        ("INSUFFICIENT_CREDITS", 402, Refused, "PROVIDER_BILLING", None),
+        ("SERVER_CORE_LIMIT_REACHED", 403, Refused, "PROVIDER_QUOTA", None),
+        ("SERVER_FORBIDDEN", 403, Refused, "PROVIDER_FORBIDDEN", None),
+        ("AUTHENTICATION_FAILED", 401, Refused, "PROVIDER_AUTH", None),
+        ("SERVER_CREATING_LIMIT_REACHED", 403, Transient, "PROVIDER_RATE_LIMITED", 30),
+        ("SERVER_STATE_ILLEGAL", 409, Transient, "PROVIDER_BUSY", None),
+        ("SERVICE_ERROR", 500, Ambiguous, "PROVIDER_ANSWER_LOST", None),
+    ],
+)
+def test_it_passes_on_why_a_creation_did_not_happen(cloud, driver, code, status, error, public, after):
+    cloud.refuse_next(code, status)
+    with raises(error, public) as caught:
+        driver.create(SPEC)
+    assert getattr(caught.value, "after", None) == after
+    assert caught.value.data["cloud_code"] == code and caught.value.data["status"] == status
+    assert "emulator was told" not in str(caught.value)
+    assert cloud.servers() == [] and cloud.calls("POST", r"/server/?$") == 1
+
+
+@pytest.mark.parametrize(("asked", "after"), [(7, 7), (900, 60), (None, None)])
+def test_it_passes_on_how_long_to_wait(cloud, driver, asked, after):
+    cloud.limit_rate_next(asked)
+    with raises(Transient, "PROVIDER_RATE_LIMITED") as caught:
+        driver.create(SPEC)
+    assert caught.value.after == after
+
+
+def test_it_adopts_the_machine_whose_creation_went_unanswered(cloud, driver):
+    cloud.lose_next_answer()
+    with raises(Ambiguous, "PROVIDER_ANSWER_LOST"):
+        driver.create(SPEC)
+    [found] = driver.find("srv-abc123")
+    assert found.ip and found.disks
+    assert len(cloud.creates("srv-abc123")) == 1 and cloud.calls("POST", r"/server/?$") == 1
+
+
+def test_it_finds_nothing_to_adopt_where_the_creation_never_arrived(cloud, driver):
+    cloud.lose_next_answer(commit=False)
+    with raises(Ambiguous, "PROVIDER_ANSWER_LOST"):
+        driver.create(SPEC)
+    assert driver.find("srv-abc123") == [] and cloud.creates() == []
+
+
+@pytest.mark.parametrize("after_commit", [True, False])
+def test_it_is_in_doubt_after_a_creation_that_takes_too_long(cloud, driver, monkeypatch, after_commit):
+    monkeypatch.setattr(client, "READ_SECONDS", 0.3)
+    cloud.hang_next(0.6, after_commit=after_commit)
+    with raises(Ambiguous, "PROVIDER_ANSWER_LOST"):
+        driver.create(SPEC)
+    assert len(driver.find("srv-abc123")) == int(after_commit)
+    ends = time.monotonic() + 5
+    while not driver.find("srv-abc123") and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert len(cloud.creates("srv-abc123")) == 1
+
+
+def test_it_is_in_doubt_after_a_gateway_s_page(cloud, driver):
+    cloud.break_gateway_next()
+    with raises(Ambiguous, "PROVIDER_ANSWER_LOST"):
+        driver.create(SPEC)
+
+
+# ── find, get and list ────────────────────────────────────────────────────────────────────────────────────────────────
+def test_it_finds_the_oldest_of_two_first_and_nobody_else_s(cloud, driver):
+    first, second = driver.create(SPEC), driver.create(SPEC)
+    driver.create(replace(SPEC, server_id="srv-abc1234"))
+    cloud.create(labels=OURS | {"prov-install": "inst-2"})
+    cloud.create()
+    found = driver.find("srv-abc123")
+    assert {machine.ref for machine in found} == {first.ref, second.ref}
+    assert [machine.created_at for machine in found] == sorted(machine.created_at for machine in found)
+    assert len(driver.list()) == 3
+
+
+def test_it_leaves_out_what_vanishes_between_list_and_details(cloud, driver, running):
+    cloud.refuse_next("SERVER_NOT_FOUND", 404, method="GET", path=rf"/server/{running.ref}$")
+    assert driver.find("srv-abc123") == []
+
+
+def test_it_says_that_a_machine_is_gone_only_when_the_cloud_says_so(cloud, driver, running):
+    cloud.break_gateway_next(method="GET", path=running.ref)
+    with raises(Transient, "PROVIDER_UNAVAILABLE"):
+        driver.get(running.ref)
+    cloud.respond_next(404, text="<html>", content_type="text/html", method="GET", path=running.ref)
+    with raises(Transient, "PROVIDER_UNAVAILABLE"):
+        driver.get(running.ref)
+    assert driver.get(running.ref) == running
+    cloud.vanish(running.ref)
+    assert driver.get(running.ref) is None
+    assert driver.find("srv-abc123") == [] and driver.list() == []
+
+
+def test_it_lists_more_than_one_page(cloud, driver):
+    for number in range(103):
+        driver.create(replace(SPEC, server_id=f"srv-{number}", plan="1xCPU-1GB", disk_gib=25))
+    assert {machine.server_id for machine in driver.list()} == {f"srv-{number}" for number in range(103)}
+    assert cloud.calls("GET", r"/server/?$") == 2
+
+
+@pytest.mark.parametrize("ask", [lambda driver: driver.list(), lambda driver: driver.find("srv-abc123")])
+def test_it_takes_a_short_list_for_an_error(cloud, driver, running, ask):
+    driver.create(SPEC)
+    cloud.shorten_next_list(keep=1, times=None)
+    assert len(ask(driver)) == 2
+    cloud.heal()
+    cloud.shorten_next_list()
+    with raises(Transient, "PROVIDER_UNAVAILABLE"):
+        ask(driver)
+    assert len(ask(driver)) == 2
+
+
+def test_it_keeps_looking_at_a_machine_in_an_odd_state(cloud, driver, running):
+    for state, seen in [("error", "error"), ("hibernating", "unknown")]:
+        odd = {"server": {"uuid": running.ref, "state": state, "labels": {"label": []}}}
+        cloud.respond_next(200, json=odd, method="GET", path=running.ref)
+        assert driver.get(running.ref).state == seen
+
+
+# ── start and stop ────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_it_stops_and_starts_and_minds_no_repetition(cloud, driver, running):
+    driver.stop(running.ref)
+    assert driver.get(running.ref).state == "stopped"
+    driver.stop(running.ref)
+    assert cloud.calls("POST", r"/stop$") == 1
+    driver.start(running.ref)
+    assert driver.get(running.ref).state == "running"
+    driver.start(running.ref)
+    assert cloud.calls("POST", r"/start$") == 1
+
+
+@pytest.mark.parametrize("verb", ["start", "stop"])
+def test_it_looks_again_when_the_state_changed_meanwhile(cloud, driver, running, verb):
+    if verb == "start":
+        driver.stop(running.ref)
+    cloud.lose_next_answer(path=rf"/{verb}$")
+    with raises(Transient, "PROVIDER_UNREACHABLE"):
+        getattr(driver, verb)(running.ref)
+    getattr(driver, verb)(running.ref)
+    assert driver.get(running.ref).state == {"start": "running", "stop": "stopped"}[verb]
+    assert len(cloud.events(verb)) == 1
+
+
+def test_it_settles_a_conflict_by_the_state_it_finds(cloud, driver, running):
+    old = cloud.servers()[0] | {"state": "stopped"}
+    cloud.respond_next(200, json={"server": old}, method="GET", path=running.ref)
+    driver.start(running.ref)
+    cloud.refuse_next("SERVER_STATE_ILLEGAL", path=r"/stop$")
+    with raises(Transient, "PROVIDER_BUSY"):
+        driver.stop(running.ref)
+
+
+@pytest.mark.parametrize("verb", ["start", "stop"])
+def test_it_touches_no_machine_that_is_not_its_own(cloud, driver, verb):
+    other = cloud.create(labels=OURS | {"prov-install": "inst-2"})["uuid"]
+    with raises(Refused, "PROVIDER_FORBIDDEN"):
+        getattr(driver, verb)(other)
+    with raises(Refused, "PROVIDER_NOT_FOUND"):
+        getattr(driver, verb)(NOWHERE)
+    assert cloud.calls("POST", rf"/{verb}$") == 0
+
+
+# ── delete ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_it_deletes_a_machine_step_by_step_with_its_disks(cloud, driver, running):
+    assert gone(driver, running) == 3
+    assert cloud.servers() == [] and cloud.disks() == []
+    assert gone(driver, running) == 1
+    assert len(cloud.deletes()) == 1
+
+
+def test_it_waits_for_a_machine_that_takes_its_time(cloud, driver, running):
+    cloud.set(stop_seconds=0.5)
+    assert driver.delete(running.ref, server_id="srv-abc123") is False
+    assert driver.delete(running.ref, server_id="srv-abc123") is False
+    assert len(cloud.servers()) == 1
+    cloud.set(stop_seconds=0)
+    cloud.reset()
+    assert gone(driver, running) == 1
+
+
+def test_it_leaves_a_booting_machine_alone_until_it_can_be_stopped(cloud, driver):
+    cloud.set(boot_seconds=60)
+    made = driver.create(SPEC)
+    assert driver.delete(made.ref, server_id="srv-abc123", disks=made.disks) is False
+    assert cloud.calls("POST", r"/stop$") == 0
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", r"/stop$"), ("DELETE", r"/server/[^/]+$")])
+@pytest.mark.parametrize("commit", [True, False])
+def test_it_goes_on_after_any_lost_answer(cloud, driver, running, method, path, commit):
+    cloud.lose_next_answer(method=method, path=path, commit=commit)
+    if method == "DELETE":
+        assert driver.delete(running.ref, server_id="srv-abc123") is False
+    with raises(Transient, "PROVIDER_UNREACHABLE"):
+        driver.delete(running.ref, server_id="srv-abc123")
+    gone(driver, running)
+    assert cloud.servers() == [] and cloud.disks() == [] and len(cloud.deletes()) == 1
+
+
+@pytest.mark.parametrize("code", ["SERVER_STATE_ILLEGAL", "STORAGE_STATE_ILLEGAL", "SERVER_NOT_FOUND"])
+def test_it_takes_a_conflict_or_an_absence_for_progress(cloud, driver, running, code):
+    status = 404 if code.endswith("FOUND") else 409
+    cloud.refuse_next(code, status, path=r"/stop$")
+    cloud.refuse_next(code, status, method="DELETE", path=r"/server/[^/]+$")
+    assert gone(driver, running) == 5
+    assert cloud.servers() == [] and cloud.disks() == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_it_deletes_the_disks_that_outlived_their_machine(cloud, driver, running, known):
+    driver.stop(running.ref)
+    assert cloud.request("DELETE", f"/server/{running.ref}").status_code == 204
+    assert len(cloud.disks()) == 1
+    cloud.lose_next_answer(method="DELETE", path=r"/storage/[^/]+$", commit=False)
+    with raises(Transient, "PROVIDER_UNREACHABLE"):
+        driver.delete(running.ref, server_id="srv-abc123")
+    assert gone(driver, running, disks=running.disks if known else ()) == 2
+    assert cloud.disks() == []
+
+
+def test_it_does_not_call_it_done_on_a_short_list_of_disks(cloud, driver, running):
+    driver.stop(running.ref)
+    cloud.request("DELETE", f"/server/{running.ref}")
+    cloud.shorten_next_list(path=r"/storage/private/?$")
+    with raises(Transient, "PROVIDER_UNAVAILABLE"):
+        driver.delete(running.ref, server_id="srv-abc123")
+    assert gone(driver, running, disks=()) == 2
+
+
+def test_it_keeps_the_disks_of_a_second_machine_for_the_same_server(cloud, driver, running):
+    twin = driver.create(SPEC)
+    gone(driver, twin)
+    assert [machine.ref for machine in driver.find("srv-abc123")] == [running.ref]
+    assert [disk["uuid"] for disk in cloud.disks()] == list(running.disks)
+
+
+def test_it_keeps_disks_that_only_look_alike(cloud, driver, running):
+    other = driver.create(replace(SPEC, server_id="srv-abc1234"))
+    elsewhere = opened(cloud, installation="inst-2")
+    foreign = elsewhere.create(SPEC)
+    elsewhere.close()
+    for ref in (other.ref, foreign.ref):
+        cloud.request("POST", f"/server/{ref}/stop", json={"stop_server": {"stop_type": "hard"}})
+        assert cloud.request("DELETE", f"/server/{ref}").status_code == 204
+    gone(driver, running)
+    assert {disk["uuid"] for disk in cloud.disks()} == {*other.disks, *foreign.disks}
+
+
+def test_it_hands_a_disk_that_moved_to_another_machine_to_a_person(cloud, driver, running):
+    disk = running.disks[0]
+    gone(driver, running)
+    moved = {"storage": {"uuid": disk, "title": "data", "servers": {"server": [NOWHERE]}}}
+    cloud.respond_next(200, json=moved, method="GET", path=rf"/storage/{disk}$")
+    with raises(Refused, "PROVIDER_FORBIDDEN"):
+        driver.delete(running.ref, server_id="srv-abc123", disks=(disk,))
+    assert cloud.calls("DELETE", r"/storage/") == 0
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [{}, OURS | {"prov-machine": "srv-abc1234"}, OURS | {"prov-install": "inst-2"}, {"prov-machine": "srv-abc123"}],
+)
+def test_it_refuses_to_delete_what_does_not_carry_its_labels(cloud, driver, labels):
+    other = cloud.create(labels=labels)["uuid"]
+    with raises(Refused, "PROVIDER_FORBIDDEN"):
+        driver.delete(other, server_id="srv-abc123")
+    assert [server["state"] for server in cloud.servers()] == ["started"]
+    assert cloud.calls("POST", r"/stop$") == 0 and cloud.deletes() == []
+
+
+def test_it_stops_deleting_when_it_may_not(cloud, driver, running):
+    cloud.refuse_next("SERVER_FORBIDDEN", 403, path=r"/stop$")
+    with raises(Refused, "PROVIDER_FORBIDDEN"):
+        driver.delete(running.ref, server_id="srv-abc123")
+
+
+def test_it_deletes_though_the_credit_is_gone(cloud, driver, running):
+    cloud.set(initial_credits=0)
+    with raises(Refused, "PROVIDER_BILLING"):
+        driver.create(replace(SPEC, server_id="srv-2"))
+    gone(driver, running)
+    assert cloud.servers() == []
