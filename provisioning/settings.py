@@ -180,6 +180,8 @@ Q_CLUSTER = {
 }
 
 # ── providers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# Secrets that seal the providers' credentials: the first seals, all open. Without any, SECRET_KEY does.
+CREDENTIALS_KEYS = env.list("CREDENTIALS_KEYS", default=[])
 # Put on the machines we create, so that two installations on one cloud account never touch each other's.
 INSTALLATION = env.str("INSTALLATION", "provisioning")
 # A second create is only sent when this long has passed since an answer was lost and the machine was still not found.

@@ -16,6 +16,7 @@ urlpatterns = [
     path("v1/", include("apps.accounts.api.urls")),
     path("v1/", include("apps.workspaces.api.urls")),
     path("v1/", include("apps.operations.api.urls")),
+    path("v1/", include("apps.servers.api.urls")),
 ]
 
 if settings.EMULATOR:

@@ -1,1 +1,116 @@
+"""The cast and the stage: alice operates, bob only reads, charlie is nobody; the worker is played by `run_worker`."""
+
+import pytest
+from django.contrib.auth.models import Group
+from rest_framework.test import APIClient
+
+from apps.accounts.models import TokenFamily, User
+from apps.accounts.services import issue
+from apps.operations import runner, transitions
+from apps.operations.models import Operation
+from apps.providers.services import refresh_catalogue, register_account
+from apps.workspaces.models import Workspace
+
 pytest_plugins = ["tests.providers.emulator_fixtures"]
+
+PASSWORD = "correct-horse-battery-staple"
+
+
+@pytest.fixture(autouse=True)
+def fast_passwords(settings):
+    """Hash quickly; the strength of the hash is Django's own to test."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def user(name, role=None):
+    person = User.objects.create_user(name, password=PASSWORD)
+    if role:
+        person.groups.add(Group.objects.get(name=role))
+    return person
+
+
+@pytest.fixture
+def alice(db):
+    return user("alice", "operator")
+
+
+@pytest.fixture
+def bob(db):
+    return user("bob", "viewer")
+
+
+@pytest.fixture
+def charlie(db):
+    return user("charlie")
+
+
+@pytest.fixture
+def dora(db):
+    return user("dora", "developer")
+
+
+@pytest.fixture
+def root(db):
+    return user("root", "admin")
+
+
+@pytest.fixture
+def api():
+    """Return a client that speaks as a user, or as nobody."""
+
+    def client(person=None):
+        caller = APIClient()
+        if person:
+            family = TokenFamily.objects.create(user=person, expires_at="2999-01-01T00:00:00Z")
+            caller.credentials(HTTP_AUTHORIZATION=f"Bearer {issue(person, family.pk, family.current).token}")
+        return caller
+
+    return client
+
+
+@pytest.fixture
+def workspace(db):
+    return Workspace.objects.create(name="production", path="/opt/workspaces/production", active=True)
+
+
+@pytest.fixture
+def run_worker(db):
+    """Play the worker until nothing is due: waits and pauses pass at once, at most `rounds` of them."""
+
+    def run(rounds=50):
+        for _ in range(rounds):
+            Operation.objects.unfinished().filter(lease_owner="").update(due_at=transitions.in_seconds(-1))
+            leases = transitions.claim(owner="the test's worker", most=100)
+            if not leases:
+                return
+            for lease in leases:
+                runner.run(str(lease.operation_id), lease.fence)
+        raise AssertionError(f"still unfinished after {rounds} rounds: {list(Operation.objects.unfinished())}")
+
+    return run
+
+
+@pytest.fixture
+def account(cloud, workspace, run_worker):
+    """An UpCloud account that reaches the emulator, its catalogue read."""
+    credentials = {"username": "emulator", "password": "emulator"}
+    made = register_account(provider="upcloud", name="default", endpoint=cloud.url, credentials=credentials)
+    refresh_catalogue(account=made)
+    run_worker()
+    Operation.objects.all().delete()
+    made.refresh_from_db()
+    return made
+
+
+@pytest.fixture
+def body(account):
+    """The reference's own example of a server."""
+    return {
+        "workspace": "production",
+        "provider": "upcloud",
+        "plan": "2xCPU-4GB",
+        "hostname": "web-01",
+        "zone": "de-fra1",
+        "check_mode": False,
+        "tags": ["web", "production"],
+    }

@@ -40,10 +40,10 @@ class Operation(models.Model):
            └───────────┴──────▶ cancelled
 
     `due_at` is the whole queue. It is null exactly when nothing is left to do; otherwise it says when a worker may
-    take the operation: at once, after a wait or a pause before a retry, or, while a worker holds it, when that worker's lease
-    runs out. `lease_owner` names the holder. `fence` grows with each claim and each cancellation, and every write of a
-    worker names the fence it was given: one that lost its lease changes nothing. A cancelled operation that still has
-    something to undo is `cancelled` with a `due_at`.
+    take the operation: at once, after a wait or a pause before a retry, or, while a worker holds it, when that worker's
+    lease runs out. `lease_owner` names the holder. `fence` grows with each claim and each cancellation, and every write
+    of a worker names the fence it was given: one that lost its lease changes nothing. A cancelled operation that still
+    has something to undo is `cancelled` with a `due_at`.
     """
 
     class Status(models.TextChoices):

@@ -14,6 +14,7 @@ from apps.operations.heart import heart
 from apps.operations.models import Operation
 from apps.operations.registry import Kind
 from apps.operations.steps import Context, Done, Lease, Wait
+from apps.system.errors import DomainError
 
 logger = logging.getLogger(__name__)
 Outcome = Done | Wait | Refused | Retry
@@ -41,6 +42,8 @@ def attempt(operation: Operation, lease: Lease) -> Outcome | None:
         return step(Context(operation, lease, transitions.write))
     except (Refused, Retry) as outcome:
         return outcome
+    except DomainError as refusal:
+        return Refused(refusal.code, refusal.text)
     except LeaseLost:
         return None
     except UnknownKind:

@@ -224,6 +224,23 @@ def _cancel(queryset: Any, operation: Operation) -> bool:
     return True
 
 
+@transaction.atomic
+def take_over(operation: Operation, *, reason: str) -> bool:
+    """End an operation that no worker is at work on without undoing it: whoever takes over does what is left.
+
+    Used by a forced deletion. Nothing is settled, for the new operation settles the same resource.
+    """
+    idle = Operation.objects.unfinished().filter(Q(status=Status.PENDING) | Q(lease_owner=""), pk=operation.pk)
+    changes = {"due_at": None, "lease_owner": "", "fence": F("fence") + 1, "note": "", "error": reason}
+    changes |= {"status": Status.CANCELLED, "ended_at": Coalesce("ended_at", Now()), "updated_at": Now()}
+    if not idle.update(**changes):
+        return False
+    events.append(operation.pk, Event.Level.WARNING, reason)
+    if operation.parent_id:
+        wake(operation.parent_id)
+    return True
+
+
 def ask_to_stop(operation: Operation) -> bool:
     """Tell the worker that is at work on it to stop."""
     running = Operation.objects.unfinished().filter(pk=operation.pk, status=Status.RUNNING)

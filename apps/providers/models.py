@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
@@ -77,8 +75,7 @@ class Plan(models.Model):
 
     def price_in(self, zone: str) -> dict[str, str] | None:
         """Return `{"currency", "hourly", "monthly"}` (decimal strings) in a zone, or None where it is not known."""
-        price = self.prices.get(zone)
-        return price and {**price, "hourly": str(Decimal(price["hourly"])), "monthly": str(Decimal(price["monthly"]))}
+        return self.prices.get(zone)
 
 
 class Zone(models.Model):

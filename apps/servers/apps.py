@@ -4,7 +4,14 @@ from django.apps import AppConfig
 
 
 class ServersConfig(AppConfig):
-    """Name the app."""
+    """Register the kinds."""
 
     name = "apps.servers"
     label = "servers"
+
+    def ready(self) -> None:
+        """Register this app's kinds of operation."""
+        from apps.operations.registry import register
+        from apps.servers.kinds import KINDS
+
+        register(KINDS)

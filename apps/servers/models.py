@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from apps.providers.models import Account
@@ -77,7 +78,7 @@ class Server(models.Model):
             models.Index(fields=["created_at", "id"], name="server_created"),
             models.Index(fields=["status", "created_at"], name="server_status"),
         ]
-        constraints = [models.UniqueConstraint(fields=["workspace", "hostname"], name="one_server_of_a_hostname")]
+        constraints = [models.UniqueConstraint("workspace", Lower("hostname"), name="one_server_of_a_hostname")]
 
     def __str__(self) -> str:
         return self.hostname

@@ -1,0 +1,35 @@
+"""Why a provider, plan or zone is refused."""
+
+from __future__ import annotations
+
+from apps.system.errors import Conflict, Invalid, Unavailable
+
+
+class UnknownProvider(Invalid):
+    """A body names a provider that no enabled account of the workspace gives."""
+
+    message = "The workspace {workspace} has no account at a provider {provider}; it has {known}."
+
+
+class UnknownPlan(Invalid):
+    """A body names a plan that the provider does not offer."""
+
+    message = "{provider} has no plan {plan}.{hint}"
+
+
+class UnknownZone(Invalid):
+    """A body names a zone that the provider does not have."""
+
+    message = "{provider} has no zone {zone}.{hint}"
+
+
+class CatalogueUnread(Unavailable):
+    """The plans and zones of an account have not been read yet."""
+
+    message = "The plans of {provider} have not been read yet; run `manage.py refresh_catalogue`, then try again."
+
+
+class AccountBroken(Conflict):
+    """The stored credentials cannot be opened with any configured key."""
+
+    message = "The credentials of {account} cannot be opened with CREDENTIALS_KEYS; enter them again."

@@ -1,0 +1,59 @@
+"""Slow work at the clouds themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+
+from apps.operations.steps import Context, Done
+from apps.providers import drivers, services
+from apps.providers.drivers import base
+from apps.providers.models import Account, Plan, Zone
+from apps.providers.vault import unseal
+
+
+@contextmanager
+def connected(account: Account) -> Iterator[base.Driver]:
+    """Give a driver for the account, and close it afterwards."""
+    connection = base.Connection(
+        endpoint=account.endpoint,
+        credentials=unseal(account.sealed_credentials, account=account),
+        installation=settings.INSTALLATION,
+    )
+    driver = drivers.connect(account.provider, connection)
+    try:
+        yield driver
+    finally:
+        driver.close()
+
+
+def refresh_catalogue(context: Context) -> Done:
+    """Read an account's plans and zones into the database."""
+    account = Account.objects.get(pk=context.params["account"])
+    with connected(account) as cloud:
+        plans, zones = cloud.plans(), cloud.zones()
+    services.store_catalogue(
+        account=account,
+        plans=[plan_row(account, plan) for plan in plans],
+        zones=[Zone(account=account, name=zone.name, title=zone.title) for zone in zones],
+    )
+    return Done({"plans": len(plans), "zones": len(zones)})
+
+
+def plan_row(account: Account, plan: base.Plan) -> Plan:
+    """Return the row of a plan; prices become decimal strings, which JSON does not round."""
+    prices = {
+        zone: {"currency": price.currency, "hourly": str(price.hourly), "monthly": str(price.monthly)}
+        for zone, price in plan.prices.items()
+    }
+    return Plan(
+        account=account,
+        name=plan.name,
+        family=plan.family,
+        cpus=plan.cpus,
+        memory_mib=plan.memory_mib,
+        disk_gib=plan.disk_gib,
+        prices=prices,
+    )

@@ -1,0 +1,12 @@
+"""The paths of servers."""
+
+from django.urls import path
+
+from apps.servers.api.views import ServerViewSet
+
+urlpatterns = [
+    path("servers", ServerViewSet.as_view({"get": "list"})),
+    path("servers/create", ServerViewSet.as_view({"post": "create"})),
+    path("servers/<str:id>", ServerViewSet.as_view({"delete": "destroy"})),
+    path("servers/<str:id>/status", ServerViewSet.as_view({"get": "status"})),
+]

@@ -1,0 +1,70 @@
+"""Servers over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+import orjson
+from django.db.models import QuerySet, Value
+from django.db.models.functions import StrIndex
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
+
+from apps.operations.api.serializers import OperationOut, answer
+from apps.servers import services
+from apps.servers.api.serializers import ServerCreate, ServerDelete, ServerOut
+from apps.servers.models import SERVER_ID, Server
+from apps.system.api import rows
+from apps.system.api.fields import check_id, valid
+from apps.system.api.lists import ListFilters
+from apps.system.api.views import APIViewSet, ListMixin
+
+
+class ServerFilters(ListFilters):
+    """How servers can be picked."""
+
+    status = django_filters.ChoiceFilter(choices=Server.Status.choices)
+    workspace = django_filters.CharFilter(field_name="workspace__name")
+    provider = django_filters.CharFilter()
+    hostname = django_filters.CharFilter()
+    tag = django_filters.CharFilter(method="tagged")
+
+    def tagged(self, queryset: QuerySet, name: str, tag: str) -> QuerySet:
+        """Select the servers that carry the tag."""
+        return queryset.alias(place=StrIndex("tags", Value(orjson.dumps(tag).decode()))).filter(place__gt=0)
+
+
+class ServerViewSet(ListMixin, APIViewSet):
+    """List, create, show and delete servers."""
+
+    queryset, serializer_class, filterset_class = Server.objects.all(), ServerOut, ServerFilters
+    orderings = ("created_at", "hostname", "status")
+    permissions = {
+        "list": "server_read",
+        "status": "server_read",
+        "create": "server_create",
+        "destroy": "server_delete",
+    }
+
+    def get_queryset(self) -> Any:
+        """Select what the caller may see."""
+        return Server.objects.visible_to(self.request.user)
+
+    def status(self, request: Any, id: str) -> HttpResponse:
+        """Show a server."""
+        key = check_id("server", id, SERVER_ID)
+        return rows.one(self.get_queryset().filter(pk=key), ServerOut, what="server", id=key)
+
+    @extend_schema(request=ServerCreate, responses=OperationOut)
+    def create(self, request: Any) -> Response:
+        """Create a server; the answer is the operation that does it."""
+        return answer(services.create_server(actor=request.user, **valid(ServerCreate, request)))
+
+    @extend_schema(request=ServerDelete, responses=OperationOut)
+    def destroy(self, request: Any, id: str) -> Response:
+        """Delete a server and its disks; the answer is the operation that does it."""
+        given = valid(ServerDelete, request)
+        key, confirm_id = check_id("server", id, SERVER_ID), given.pop("server_id", None)
+        return answer(services.delete_server(server_id=key, actor=request.user, confirm_id=confirm_id, **given))

@@ -1,0 +1,29 @@
+"""Why a change to a server is refused."""
+
+from __future__ import annotations
+
+from apps.system.errors import Conflict, Invalid, NotFound
+
+
+class HostnameTaken(Conflict):
+    """Another server of the workspace has the hostname."""
+
+    message = "The hostname {hostname} is taken in workspace {workspace}."
+
+
+class OtherServer(Invalid):
+    """The body names another server than the path."""
+
+    message = "The body's server_id is {given}, the path's {server}: they must be the same."
+
+
+class OtherWorkspace(NotFound):
+    """The body names another workspace than the server's."""
+
+    message = "There is no server {server} in workspace {workspace}."
+
+
+class ServerOccupied(Conflict):
+    """Services are installed on the server."""
+
+    message = "{hostname} carries {occupants}; delete them first, or delete the server with force."

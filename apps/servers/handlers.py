@@ -1,0 +1,185 @@
+"""Slow work on machines: each step looks before it acts, so that running it twice changes nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from apps.operations.models import Event
+from apps.operations.steps import Context, Done, Wait
+from apps.providers.drivers.base import Driver, Machine, MachineSpec, Price, Refused, Transient
+from apps.providers.handlers import connected
+from apps.providers.models import Account
+from apps.servers import services
+from apps.servers.models import Server
+
+POLLS = (0.5, 0.5, 1, 1, 2, 2, 3, 5)
+
+
+# ── creating ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def create_server(context: Context) -> Done | Wait:
+    """Create the machine, or adopt the one that an earlier attempt left behind, and wait until it is up."""
+    if context.operation.check_mode:
+        return check_creation(context)
+    server = Server.objects.select_related("account").get(pk=context.params["server"])
+    with connected(server.account) as cloud:
+        machine = present(context, cloud, server)
+        if machine is None and in_doubt(context):
+            return look_again(context)
+        machine = machine or order(context, cloud, server)
+    note(context, server, machine)
+    if machine.state == "running" and machine.ip:
+        return Done({"server_id": server.id, "ip_address": machine.ip})
+    return poll(context, f"{machine.ref} is {machine.state} at {server.account}")
+
+
+def present(context: Context, cloud: Driver, server: Server) -> Machine | None:
+    """Return the machine that carries the server's id; of several, left by lost answers, the oldest."""
+    if ref := context.state.get("ref"):
+        machine = cloud.get(ref)
+        if machine is None:
+            raise Refused("MACHINE_GONE", f"The machine {ref} was deleted at the cloud while it was being created.")
+        return machine
+    machines = cloud.find(server.id)
+    for extra in machines[1:]:
+        context.log(f"Deleting {extra.ref}: a second machine for {server.hostname}.", level=Event.Level.WARNING)
+        cloud.delete(extra.ref, server_id=server.id, disks=extra.disks)
+    if machines:
+        context.log(f"Adopted {machines[0].ref}, made by an earlier attempt.", ref=machines[0].ref)
+    return machines[0] if machines else None
+
+
+def order(context: Context, cloud: Driver, server: Server) -> Machine:
+    """Ask the cloud for the machine, the intent stored before, so that a lost answer is known as one."""
+    context.save(asked_at=timezone.now().isoformat(), looks=0)
+    context.log(f"Asking {server.account} for {server.plan} in {server.zone}.", plan=server.plan, zone=server.zone)
+    try:
+        return cloud.create(spec_of(server))
+    except (Transient, Refused):  # the cloud says that it has made nothing
+        context.save(asked_at=None)
+        raise
+
+
+def spec_of(server: Server) -> MachineSpec:
+    """Return what to ask the cloud for."""
+    plan = server.account.plans.filter(name=server.plan).first()
+    return MachineSpec(
+        server_id=server.id,
+        hostname=server.hostname,
+        plan=server.plan,
+        zone=server.zone,
+        disk_gib=plan.disk_gib if plan else 0,
+        tags=tuple(server.tags),
+    )
+
+
+def note(context: Context, server: Server, machine: Machine) -> None:
+    """Store what the cloud told, before anything else can go wrong."""
+    if context.state.get("ref") == machine.ref and machine.state != "running":
+        return
+    if context.state.get("ref") != machine.ref:
+        context.save(ref=machine.ref, polls=0)
+        said = " The cloud says that it is emulated: nothing real stands behind it." if machine.emulated else ""
+        context.log(f"{machine.ref} is {machine.state}.{said}", ref=machine.ref, emulated=machine.emulated)
+    services.note_machine(
+        server, ref=machine.ref, ip_address=machine.ip or None, disks=list(machine.disks), emulated=machine.emulated
+    )
+
+
+def in_doubt(context: Context) -> bool:
+    """Tell whether an order was sent whose answer is lost, too short ago to be sure that it came to nothing."""
+    asked_at = context.state.get("asked_at") or context.params.get("asked_at")
+    if not asked_at:
+        return False
+    sure_at = datetime.fromisoformat(asked_at) + timedelta(seconds=settings.DOUBT_SECONDS)
+    return timezone.now() < sure_at or context.state.get("looks", 0) < 2
+
+
+def look_again(context: Context) -> Wait:
+    """Look for the machine again later."""
+    looks = context.state.get("looks", 0) + 1
+    state = {**context.state, "looks": looks}
+    return Wait(
+        settings.DOUBT_SECONDS / 3, state, "the answer to the order was lost; looking whether it was carried out"
+    )
+
+
+def poll(context: Context, note: str) -> Wait:
+    """Come back soon, then less often."""
+    polls = context.state.get("polls", 0)
+    return Wait(POLLS[min(polls, len(POLLS) - 1)], {**context.state, "polls": polls + 1}, note)
+
+
+def check_creation(context: Context) -> Done:
+    """Ask the cloud whether the machine could be ordered, and at what price; change nothing."""
+    wanted = context.params["wanted"]
+    account = Account.objects.get(pk=context.params["account"])
+    with connected(account) as cloud:
+        plan = next((plan for plan in cloud.plans() if plan.name == wanted["plan"]), None)
+        zones = {zone.name for zone in cloud.zones()}
+    if plan is None:
+        raise Refused("PROVIDER_INVALID", f"{account} no longer offers the plan {wanted['plan']}.")
+    if wanted["zone"] not in zones:
+        raise Refused("PROVIDER_INVALID", f"{account} no longer has the zone {wanted['zone']}.")
+    changes = [{"action": "create", "resource": "server", **wanted}]
+    return Done({"check_mode": True, "changes": changes, "price": price_shape(plan.prices.get(wanted["zone"]))})
+
+
+def price_shape(price: Price | None) -> dict[str, Any] | None:
+    """Return a price as JSON: decimal strings, which no client rounds; None where the cloud does not tell."""
+    return price and {"currency": price.currency, "hourly": str(price.hourly), "monthly": str(price.monthly)}
+
+
+# ── deleting ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def delete_server(context: Context) -> Done | Wait:
+    """Take the machine and its disks away, until the cloud shows that nothing is left."""
+    server = Server.objects.select_related("account").get(pk=context.params["server"])
+    return removed(context, server) or Done({"server_id": server.id})
+
+
+def undo_creation(context: Context) -> Done | Wait:
+    """Take away what a cancelled creation has made, or may have made."""
+    if context.operation.check_mode:
+        return Done()
+    server = Server.objects.select_related("account").filter(pk=context.params["server"]).first()
+    return (server and removed(context, server)) or Done()
+
+
+def removed(context: Context, server: Server) -> Wait | None:
+    """Take one step towards nothing being left; None when that is proven."""
+    with connected(server.account) as cloud:
+        machines = cloud.find(server.id)
+        if not machines and server.ref and (known := cloud.get(server.ref)):
+            machines = [known]
+        targets = {machine.ref: machine.disks for machine in machines} or ({server.ref: ()} if server.ref else {})
+        gone = [delete_one(cloud, server, ref, disks) for ref, disks in targets.items()]
+    if not all(gone):
+        return poll(context, f"{', '.join(targets)} is being deleted at {server.account}")
+    return look_again(context) if not targets and in_doubt(context) else None
+
+
+def delete_one(cloud: Driver, server: Server, ref: str, disks: tuple[str, ...]) -> bool:
+    """Take one step towards one machine and all disks known of it being gone."""
+    return cloud.delete(ref, server_id=server.id, disks=tuple({*disks, *server.disks}))
+
+
+def undo_deletion(context: Context) -> Done | Wait:
+    """Find out what a cancelled deletion has left, and let the row say it."""
+    server = Server.objects.select_related("account").get(pk=context.params["server"])
+    with connected(server.account) as cloud:
+        machine = next(iter(cloud.find(server.id)), None)
+    if machine is None:
+        return removed(context, server) or gone_after_all(server)
+    if machine.state not in ("running", "stopped"):
+        return poll(context, f"{machine.ref} is {machine.state} at {server.account}")
+    services.found_as(server, machine.state)
+    return Done()
+
+
+def gone_after_all(server: Server) -> Done:
+    """Forget a server whose deletion was cancelled too late."""
+    services.forget(Server.objects.filter(pk=server.pk))
+    return Done()

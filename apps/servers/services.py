@@ -1,0 +1,179 @@
+"""Creating and deleting servers: the rules, and the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.db import transaction
+
+from apps.accounts.models import User
+from apps.operations import services as operations
+from apps.operations import transitions
+from apps.operations.errors import TargetBusy
+from apps.operations.models import Operation
+from apps.providers.services import account_offering
+from apps.servers.errors import HostnameTaken, OtherServer, OtherWorkspace, ServerOccupied
+from apps.servers.models import Server
+from apps.system.errors import NotFound
+from apps.system.services import refused_as
+from apps.workspaces.services import workspace_named
+
+CREATE, DELETE = "server.create", "server.delete"
+Status = Server.Status
+
+# Apps above fill these in: what is on a server (names for people), and what to do with it when the server is gone.
+occupants: list[Callable[[Server], list[str]]] = []
+evictors: list[Callable[[Server], None]] = []
+
+
+@transaction.atomic
+def create_server(
+    *,
+    workspace: str,
+    actor: User | None,
+    provider: str,
+    plan: str,
+    hostname: str,
+    zone: str,
+    tags: Iterable[str] = (),
+    check_mode: bool = False,
+    parent: Operation | None = None,
+) -> Operation:
+    """Reserve a hostname and queue the machine's creation; in check mode only queue the check of it.
+
+    Raises UnknownWorkspace, UnknownProvider, UnknownPlan, UnknownZone, HostnameTaken.
+    """
+    place = workspace_named(workspace)
+    account = account_offering(place, provider=provider, plan=plan, zone=zone)
+    server = Server(
+        workspace=place, account=account, provider=provider, plan=plan, hostname=hostname, zone=zone, tags=list(tags)
+    )
+    if check_mode:
+        return submit_check(server, actor, parent)
+    with refused_as(HostnameTaken(hostname=hostname, workspace=workspace)):
+        server.save(force_insert=True)
+    return operations.submit(
+        kind=CREATE,
+        workspace=place,
+        actor=actor,
+        target=server.target,
+        target_is_new=True,
+        params={"server": server.id},
+        parent=parent,
+    )
+
+
+def submit_check(server: Server, actor: User | None, parent: Operation | None) -> Operation:
+    """Queue the check of a creation; nothing is booked for it. Raises HostnameTaken."""
+    if Server.objects.filter(workspace=server.workspace, hostname__iexact=server.hostname).exists():
+        raise HostnameTaken(hostname=server.hostname, workspace=server.workspace.name)
+    wanted = {name: getattr(server, name) for name in ("hostname", "provider", "plan", "zone", "tags")}
+    return operations.submit(
+        kind=CREATE,
+        workspace=server.workspace,
+        actor=actor,
+        params={"account": server.account_id, "wanted": wanted},
+        check_mode=True,
+        parent=parent,
+    )
+
+
+@transaction.atomic
+def delete_server(
+    *,
+    server_id: str,
+    actor: User | None,
+    workspace: str | None = None,
+    confirm_id: str | None = None,
+    force: bool = False,
+    parent: Operation | None = None,
+) -> Operation:
+    """Queue a server's deletion, disks included.
+
+    `force` deletes it with its taskservs, and takes over from an operation that holds it, unless a worker is at work on
+    that. It still forgets nothing: the row goes when the cloud has proven that no machine is left. Raises NotFound,
+    OtherServer, OtherWorkspace, ServerOccupied, TargetBusy.
+    """
+    server = Server.objects.select_for_update(of=("self",)).select_related("workspace").filter(pk=server_id).first()
+    if server is None:
+        raise NotFound(what="server", id=server_id)
+    if workspace is not None and workspace != server.workspace.name:
+        raise OtherWorkspace(server=server_id, workspace=workspace)
+    if confirm_id is not None and confirm_id != server_id:
+        raise OtherServer(given=confirm_id, server=server_id, field="server_id")
+    taken = free_target(server, force=force)
+    refuse_if_occupied(server, force=force)
+    params = {"server": server.id, "was": server.status}
+    if taken and taken.state.get("asked_at"):
+        params["asked_at"] = taken.state["asked_at"]  # an order is perhaps still on its way
+    operation = operations.submit(
+        kind=DELETE, workspace=server.workspace, actor=actor, target=server.target, params=params, parent=parent
+    )
+    Server.objects.filter(pk=server.pk).update(status=Status.DELETING)
+    return operation
+
+
+def free_target(server: Server, *, force: bool) -> Operation | None:
+    """Make sure that no operation holds the server; with force, take over from one at rest and return it.
+
+    Raises TargetBusy.
+    """
+    holder = operations.holder_of(server.target)
+    if holder is None:
+        return None
+    if not (force and transitions.take_over(holder, reason="Superseded by the forced deletion of its server.")):
+        raise TargetBusy(target=server.target, holder=holder.pk)
+    return holder
+
+
+def refuse_if_occupied(server: Server, *, force: bool) -> None:
+    """Refuse while anything is installed on the server. Raises ServerOccupied."""
+    found = [] if force else [name for names in occupants for name in names(server)]
+    if found:
+        raise ServerOccupied(hostname=server.hostname, occupants=", ".join(found))
+
+
+# ── what operations mean for the row ──────────────────────────────────────────────────────────────────────────────────
+def note_machine(server: Server, **facts: Any) -> None:
+    """Store what the cloud told of the machine, as soon as it is told: `ref`, `ip_address`, `disks`, `emulated`."""
+    Server.objects.filter(pk=server.pk).update(**facts)
+
+
+def settle_creation(operation: Operation) -> None:
+    """Bring the row to what a creation came to."""
+    row = Server.objects.filter(pk=operation.params.get("server"))
+    if operation.check_mode:
+        return
+    if operation.status == Operation.Status.COMPLETED:
+        row.update(status=Status.RUNNING, ip_address=operation.result["ip_address"])
+    elif operation.status == Operation.Status.FAILED or operation.error:
+        row.update(status=Status.FAILED)
+    elif operation.is_undoing:
+        row.update(status=Status.DELETING)
+    else:
+        forget(row)
+
+
+def settle_deletion(operation: Operation) -> None:
+    """Bring the row to what a deletion came to."""
+    row = Server.objects.filter(pk=operation.params["server"])
+    if operation.status == Operation.Status.COMPLETED:
+        forget(row)
+    elif operation.status == Operation.Status.FAILED or operation.error:
+        row.update(status=Status.FAILED)
+    elif not operation.is_undoing:
+        row.filter(status=Status.DELETING).update(status=operation.params["was"])
+
+
+def forget(row: Any) -> None:
+    """Delete the row of a machine that is proven gone, and what was on it."""
+    for server in row:
+        for evict in evictors:
+            evict(server)
+    row.delete()
+
+
+def found_as(server: Server, status: str) -> None:
+    """Set the status that the cloud shows, after a deletion was cancelled on the way."""
+    Server.objects.filter(pk=server.pk).update(status=status)
