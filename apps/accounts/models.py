@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractUser, Group, Permission, UserManager
 from django.db import models
-from django.db.models import Exists, Func, OuterRef, Q, Subquery, Value
+from django.db.models import Exists, Func, Q, Subquery, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
@@ -32,15 +32,13 @@ class UserQuerySet(models.QuerySet):
 
     def for_token(self, user_id: int, family: uuid.UUID) -> UserQuerySet:
         """Select the active user with all permission names, if the token's family still lives: one query."""
-        groups = Group.objects.filter(user=OuterRef(OuterRef("pk")))
-        granted = Permission.objects.filter(
-            Q(pk__in=Group.permissions.through.objects.filter(group__in=groups).values("permission"))
-            | Q(pk__in=User.user_permissions.through.objects.filter(user=OuterRef(OuterRef("pk"))).values("permission"))
-        )
+        by_role = Group.permissions.through.objects.filter(group__user=user_id).values("permission")
+        by_name = User.user_permissions.through.objects.filter(user=user_id).values("permission")
+        granted = Permission.objects.filter(Q(pk__in=by_role) | Q(pk__in=by_name))
         names = granted.order_by().values(
             names=JSONList(Concat("content_type__app_label", Value("."), "codename", output_field=models.TextField()))
         )
-        living = TokenFamily.objects.living().filter(pk=family, user=OuterRef("pk"))
+        living = TokenFamily.objects.living().filter(pk=family, user=user_id)
         return self.filter(Exists(living), pk=user_id, is_active=True).annotate(permission_names=Subquery(names))
 
 

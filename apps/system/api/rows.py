@@ -128,10 +128,12 @@ def one(queryset: QuerySet, shape: type[serializers.Serializer], *, what: str, i
     return json_response(row)
 
 
-def stream(queryset: QuerySet, shape: type[serializers.Serializer]) -> StreamingHttpResponse:
-    """Answer all rows as one JSON array, in constant memory; the first rows are read before the answer begins."""
+def stream(queryset: QuerySet, shape: type[serializers.Serializer]) -> HttpResponse | StreamingHttpResponse:
+    """Answer all rows as one JSON array: what fits a chunk at once, more of them streamed in constant memory."""
     rows = texts(queryset, shape).iterator(chunk_size=CHUNK)
     first = list(islice(rows, CHUNK))
+    if len(first) < CHUNK:
+        return json_response("[" + ",".join(first) + "]")
     return StreamingHttpResponse(array(first, rows), content_type=MEDIA_TYPE)
 
 
