@@ -29,3 +29,9 @@ class UnknownRole(Invalid):
     """A user is to have a role that does not exist."""
 
     message = "{username} cannot have the role {role}; roles are {known}."
+
+
+class BadUsername(Invalid):
+    """A user name holds characters that user names cannot have."""
+
+    message = "{username!r} cannot be a user name: use at most 150 letters, digits and @ . + - _"

@@ -20,7 +20,7 @@ from django.utils.crypto import constant_time_compare, get_random_string
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
-from apps.accounts.errors import InvalidCredentials, InvalidRefreshToken, UnknownRole, WeakPassword
+from apps.accounts.errors import BadUsername, InvalidCredentials, InvalidRefreshToken, UnknownRole, WeakPassword
 from apps.accounts.models import TokenFamily, User
 from apps.system.errors import RateLimited
 
@@ -49,11 +49,12 @@ class Tokens:
 
 @dataclass(frozen=True)
 class NewUser:
-    """A user to be there; without a password one is made up when the user is new."""
+    """A user to be there: `password` is set in any case, `first_password` (or a made up one) when the user is new."""
 
     username: str
     role: str
     password: str | None = field(default=None, repr=False)
+    first_password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -157,11 +158,13 @@ def seed_user(wanted: NewUser, check_strength: bool) -> Seeded:
     """Make one user be there. Raises UnknownRole, WeakPassword."""
     if wanted.role not in ROLES:
         raise UnknownRole(username=wanted.username, role=wanted.role, known=", ".join(ROLES))
+    check_username(wanted.username)
     user, created = User.objects.get_or_create(username=wanted.username)
-    generated = made_up_password() if created and wanted.password is None else None
-    password = wanted.password or generated
-    if wanted.password and check_strength:
-        check_password_strength(user, wanted.password)
+    given = wanted.password or (wanted.first_password if created else None)
+    if given and check_strength:
+        check_password_strength(user, given)
+    generated = get_random_string(20) if created and not given else None
+    password = given or generated
     changed = {
         "password": bool(password) and not user.check_password(password),
         "role": set_role(user, wanted.role),
@@ -171,6 +174,14 @@ def seed_user(wanted: NewUser, check_strength: bool) -> Seeded:
         user.save(update_fields=["password"])
     outcome = "created" if created else "changed" if any(changed.values()) else "unchanged"
     return Seeded(wanted.username, wanted.role, outcome, generated)
+
+
+def check_username(username: str) -> None:
+    """Hold a user name to Django's rules. Raises BadUsername."""
+    try:
+        User._meta.get_field("username").clean(username, None)
+    except ValidationError as error:
+        raise BadUsername(username=username[:60]) from error
 
 
 def set_role(user: User, role: str) -> bool:
@@ -191,8 +202,3 @@ def check_password_strength(user: User, password: str) -> None:
         validate_password(password, user)
     except ValidationError as error:
         raise WeakPassword(username=user.username, why=" ".join(error.messages)) from error
-
-
-def made_up_password() -> str:
-    """Return a random password (119 bits)."""
-    return get_random_string(20)

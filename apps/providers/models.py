@@ -44,9 +44,10 @@ class Account(models.Model):
         ordering = ["provider", "name"]
         default_permissions = ()
         constraints = [
+            models.UniqueConstraint(fields=["provider", "name", "workspace"], name="one_account_of_a_name"),
             models.UniqueConstraint(
-                fields=["provider", "name", "workspace"], nulls_distinct=False, name="one_account_of_a_name"
-            )
+                fields=["provider", "name"], condition=Q(workspace=None), name="one_shared_account_of_a_name"
+            ),
         ]
 
     def __str__(self) -> str:
