@@ -15,12 +15,13 @@ def stop(call: Call, db: sqlite3.Connection, wanted: str) -> Answer:
     """Answer `POST /server/{uuid}/stop`: at once, while the server still shows `started`."""
     asked = call.wrapped("stop_server", required=False)
     timeout = check_stop(asked)
-    servers.require_state(db, servers.existing(db, wanted), "started", call.now)
+    row = servers.existing(db, wanted)
+    servers.require_state(db, row, "started", call.now)
     turned = knobs(db)
     seconds = turned["stop_seconds"]
     if turned["soft_stop_ignored"] and asked.get("stop_type", "soft") == "soft":
         seconds = timeout if timeout and asked.get("timeout_action", "destroy") == "destroy" else float("1e9")
-    servers.move(db, wanted, phases.stop(call.now, seconds))
+    servers.move(db, wanted, phases.stop(call.now, seconds, json.loads(row["phases"])))
     ledger.note(db, call.now, "stop", wanted)
     return Answer(payload={"server": servers.details(db, wanted, call.now, "started")})
 

@@ -23,9 +23,12 @@ def start(now: float, seconds: float) -> Phases:
     return {"why": "start", "steps": [[now, "maintenance"], [now + seconds, "started"]]}
 
 
-def stop(now: float, seconds: float) -> Phases:
-    """Plan a stop; the server goes on showing `started` until it has stopped."""
-    return {"why": "stop", "steps": [[now, "started"], [now + seconds, "stopped"]]}
+def stop(now: float, seconds: float, before: Phases) -> Phases:
+    """Plan a stop; the server shows `started` until it has stopped. Asking again makes it sooner, never later."""
+    ends = now + seconds
+    if before["why"] == "stop":
+        ends = min(ends, before["steps"][-1][0])
+    return {"why": "stop", "steps": [[now, "started"], [ends, "stopped"]]}
 
 
 def restart(now: float, seconds: float) -> Phases:

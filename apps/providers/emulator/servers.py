@@ -5,7 +5,7 @@ import sqlite3
 import zlib
 from typing import Any
 
-from . import disks, labels, placing, wanted
+from . import billing, disks, labels, placing, wanted
 from .answers import Answer, listing, refuse
 from .calls import UUID, Call
 from .knobs import knobs
@@ -108,6 +108,7 @@ def modify(call: Call, db: sqlite3.Connection, wanted_uuid: str) -> Answer:
     if {"plan", "core_number", "memory_amount"} & {name for name in changed if str(changed[name]) != server[name]}:
         require_state(db, row, "stopped", call.now)
         changed |= placing.sizes(server | changed)
+        billing.charge(db, wanted_uuid, billing.server_hourly(server | changed), call.now)
     if "labels" in given:
         changed["labels"] = {"label": [*labels.of_server(given["labels"]), labels.EMULATED]}
         labels.store(db, wanted_uuid, changed["labels"]["label"])

@@ -12,12 +12,13 @@ from .calls import Call
 def api(request: HttpRequest, version: str, rest: str = "") -> HttpResponse:
     """Answer any call to any version of the API."""
     call = Call.of(request, version, rest)
+    with state.changing() as db:
+        ledger.count_call(db, call.method, call.path)
     try:
         credentials.check(request.headers.get("Authorization", ""))
     except ApiError as error:
         return to_response(error.answer)
     with state.changing() as db:
-        ledger.count_call(db, call.method, call.path)
         rule = faults.take(db, call)
     if rule is None:
         return to_response(worked(call))
