@@ -259,6 +259,7 @@ def test_it_gives_no_more_than_a_hundred_a_page(cloud):
         cloud.create(f"h{number}")
     page = get(cloud, "/server", params={"limit": 500})["servers"]["server"]
     assert len(page) == 100
+    assert all(server["host"] > 2**31 for server in page)
     assert len(get(cloud, "/server")["servers"]["server"]) == 101
 
 

@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
+from apps.providers.emulator import state
 from tests.providers.cloud import Cloud
 from tests.providers.emulator_fixtures import serving
 
@@ -53,6 +54,14 @@ def test_it_keeps_servers_over_a_restart(own_state):
         assert cloud.set()["boot_seconds"] == 3
         assert cloud.create("web-2")["ip_addresses"]["ip_address"][0]["address"] == "127.77.0.3"
         cloud.close()
+
+
+def test_it_passes_over_addresses_still_held_when_it_has_been_through_all(cloud):
+    held = [cloud.create(f"h{number}")["ip_addresses"]["ip_address"][0]["address"] for number in range(2)]
+    with state.changing() as db:
+        db.execute("DELETE FROM counters")
+    cloud.create("h3")
+    assert public_ips(cloud) == [*held, "127.77.0.4"]
 
 
 def test_it_gives_threads_distinct_addresses(cloud):
