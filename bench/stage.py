@@ -22,7 +22,7 @@ def database() -> Iterator[str]:
 
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = f"{connection.settings_dict['NAME']}.bench"
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
         yield connection.vendor
     finally:

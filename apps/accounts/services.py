@@ -86,7 +86,7 @@ def refresh(*, refresh_token: str) -> Tokens:
     """
     claims = read_token(RefreshToken, refresh_token)
     family, given, successor = claims["family"], uuid.UUID(claims["jti"]), uuid.uuid4()
-    user = User.objects.for_token(claims["user_id"], family).first()
+    user = User.objects.for_token(claims["user_id"], family)
     if user is None or not matches(user, claims):
         raise InvalidRefreshToken
     if not TokenFamily.objects.living().filter(pk=family, current=given).update(current=successor):
@@ -97,11 +97,8 @@ def refresh(*, refresh_token: str) -> Tokens:
 
 def user_of(claims: Token) -> User | None:
     """Return the user whom an access token speaks for, permissions loaded, or None when it is dead: one query."""
-    user = User.objects.for_token(claims["user_id"], claims["family"]).first()
-    if user is None or not matches(user, claims):
-        return None
-    user.remember_permissions(user.permission_names)
-    return user
+    user = User.objects.for_token(claims["user_id"], claims["family"])
+    return user if user is not None and matches(user, claims) else None
 
 
 def issue(user: User, family: uuid.UUID, jti: uuid.UUID) -> Tokens:
