@@ -55,7 +55,10 @@ class ServerDelete(Input):
 
 
 class ServerOut(serializers.ModelSerializer):
-    """A server."""
+    """A server; id and provider are words of ours, which lists need not escape."""
+
+    id = serializers.SlugField()
+    provider = serializers.SlugField()
 
     class Meta:
         model = Server

@@ -96,7 +96,7 @@ class Form(Func):
 
 
 class Word(Form):
-    """A word of our own choosing, such as a status: nothing to escape."""
+    """A word of our own choosing, such as a status or a slug: nothing to escape."""
 
     postgresql = """'"' || %(expressions)s || '"'"""
 
@@ -149,6 +149,7 @@ FORMS: dict[type[serializers.Field], type[Form]] = {
     serializers.UUIDField: UUIDText,
     serializers.IPAddressField: Address,
     serializers.ChoiceField: Word,
+    serializers.SlugField: Word,
     serializers.IntegerField: Number,
     serializers.DictField: JSON,
     serializers.ListField: JSON,
