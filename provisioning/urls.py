@@ -3,16 +3,15 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.system.api import errors
-from apps.system.api.views import HealthView
+from apps.system.api.views import DocsView, HealthView, SchemaView
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("health", HealthView.as_view({"get": "retrieve"})),
-    path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("v1/schema", SchemaView.as_view(), name="schema"),
+    path("v1/docs", DocsView.as_view(url_name="schema"), name="docs"),
     path("v1/", include("apps.accounts.api.urls")),
     path("v1/", include("apps.workspaces.api.urls")),
     path("v1/", include("apps.operations.api.urls")),
@@ -22,7 +21,7 @@ urlpatterns = [
 if settings.EMULATOR:
     urlpatterns.append(path("emulator/", include("apps.providers.emulator.urls")))
 
-urlpatterns.append(re_path(r"^(v1|health)(/.*)?$", errors.no_route))
+urlpatterns.append(re_path(r"^(?:v1|health)(?:/(?s:.*))?\Z", errors.no_route))
 
 handler400 = errors.bad_request
 handler404 = errors.no_route

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, serializers
-from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from apps.system.api.rendering import json_response
@@ -33,6 +33,7 @@ CODES = {
     503: "SERVICE_UNAVAILABLE",
 }
 NO_ROUTE = "There is nothing at {path}; /v1/docs lists what there is."
+MOST_DETAILS, LONGEST_NAME = 20, 100  # an answer does not grow with the nonsense that was sent
 
 
 class ErrorOut(serializers.Serializer):
@@ -51,8 +52,11 @@ class ValidationErrorOut(ErrorOut):
     )
 
 
-def answer_error(exc: Exception, context: dict[str, Any]) -> Response:
-    """Answer any exception in the one error shape; an unknown one is logged and its text kept from the client."""
+def answer_error(exc: Exception, context: dict[str, Any]) -> HttpResponse:
+    """Answer any exception in the one error shape; an unknown one is logged and its text kept from the client.
+
+    The answer is rendered here, for a view's own renderer may be one for pages or for YAML.
+    """
     set_rollback()
     error = refusal(exc)
     if error is None:
@@ -61,7 +65,7 @@ def answer_error(exc: Exception, context: dict[str, Any]) -> Response:
     headers = dict(error.headers)
     if error.status == 401:
         headers.setdefault("WWW-Authenticate", getattr(exc, "auth_header", None) or 'Bearer realm="api"')
-    return Response(body(error), status=error.status, headers=headers)
+    return json_response(body(error), status=error.status, headers=headers)
 
 
 def body(error: DomainError) -> dict[str, Any]:
@@ -80,6 +84,8 @@ def refusal(exc: Exception) -> DomainError | None:
         return NotFound(NO_ROUTE, path="this address")
     if isinstance(exc, PermissionDenied):
         return framework_refusal(exceptions.PermissionDenied())
+    if isinstance(exc, SuspiciousOperation):
+        return Invalid("The request cannot be served; it has too many parameters or a bad Host header.")
     if isinstance(exc, OperationalError | InterfaceError):
         logger.error("the database does not answer: %s", exc)
         return Unavailable("The database does not answer; try again shortly.")
@@ -89,7 +95,7 @@ def refusal(exc: Exception) -> DomainError | None:
 def framework_refusal(exc: exceptions.APIException) -> DomainError:
     """Translate what the REST framework itself raises."""
     if isinstance(exc, exceptions.ValidationError):
-        details = flatten(exc.detail)
+        details = dict(islice(flatten(exc.detail).items(), MOST_DETAILS))
         return Invalid("The request is not valid: {what}", what=summary(details), details=details)
     if exc.status_code == 401:
         return Unauthorized()
@@ -122,7 +128,8 @@ def join(path: str, key: object) -> str:
     """Extend a field path; faults of the whole body stay with the body."""
     if key == "non_field_errors":
         return path or "body"
-    return f"{path}.{key}" if path else str(key)
+    name = str(key)[:LONGEST_NAME]
+    return f"{path}.{name}" if path else name
 
 
 def is_api(path: str) -> bool:
@@ -142,7 +149,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 400 for what Django itself refuses, such as an unknown host name."""
     if not is_api(request.path):
         return defaults.bad_request(request, exception)
-    return json_response(body(Invalid("The request cannot be served; check the Host header.")), status=400)
+    return json_response(body(refusal(exception) or Invalid()), status=400)
 
 
 def crash(request: HttpRequest) -> HttpResponse:

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import QueryDict
 from rest_framework import serializers
 
-from apps.system.errors import Invalid, NotFound
+from apps.system.errors import NotFound
 
 CONTROL = "Must not contain control characters."
 
@@ -105,13 +105,22 @@ def check_id(what: str, given: str, pattern: Any) -> str:
     return given
 
 
-def only_known(request: Any, known: set[str]) -> None:
-    """Refuse query parameters that nothing reads. Raises Invalid (400)."""
-    unknown = sorted(set(request.query_params) - known)
-    if unknown:
-        hint = "Unknown parameter; known are: " + (", ".join(sorted(known)) or "none") + "."
-        raise Invalid(
-            "The query has unknown parameters: {names}.",
-            names=", ".join(unknown)[:200],
-            details={name[:100]: [hint] for name in unknown},
-        )
+def check_query(request: Any, known: set[str]) -> None:
+    """Hold a query to parameters that something reads, each given once, with a value. Raises ValidationError (400)."""
+    hint = "Unknown parameter; known are: " + (", ".join(sorted(known)) or "none") + "."
+    faults = {
+        name: [fault_of(values) if name in known else hint]
+        for name, values in request.query_params.lists()
+        if name not in known or fault_of(values)
+    }
+    if faults:
+        raise serializers.ValidationError(faults)
+
+
+def fault_of(values: list[str]) -> str:
+    """Say what is wrong with the values of a query parameter, if anything is."""
+    if len(values) > 1:
+        return "Give it once."
+    if has_control(values[0]):
+        return CONTROL
+    return "" if values[0].strip() else "Give it a value, or leave it out."

@@ -5,32 +5,44 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.http import HttpResponse
+from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet, ViewSet
 
-from apps.system.api.fields import only_known
+from apps.system.api.fields import check_query
 from apps.system.api.lists import PAGING, StrictFilters, answer_list
 from apps.system.services import uptime_seconds
 
 
-class APIViewSet(GenericViewSet):
-    """A view set whose actions each name their permission, and whose unknown query parameters are refused."""
+class StrictView:
+    """Refuse query parameters that the view does not read, once the caller is known to be allowed."""
+
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Authenticate, check the permission, then the query."""
+        super().initial(request, *args, **kwargs)
+        if hasattr(self, request.method.lower()):
+            check_query(request, self.known_parameters())
+
+    def known_parameters(self) -> set[str]:
+        """Return the query parameters that are read."""
+        return set()
+
+
+class APIViewSet(StrictView, GenericViewSet):
+    """A view set whose actions each name their permission."""
 
     permissions: dict[str, str] = {}
     orderings: tuple[str, ...] = ("created_at",)
     query_parameters: dict[str, set[str]] = {}
     filter_backends: list[Any] = []
-
-    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
-        """Authenticate, check the permission, then the query."""
-        super().initial(request, *args, **kwargs)
-        if self.action:
-            only_known(request, self.known_parameters())
 
     def known_parameters(self) -> set[str]:
         """Return the query parameters that this action reads."""
@@ -58,7 +70,7 @@ class HealthOut(serializers.Serializer):
     uptime_seconds = serializers.IntegerField()
 
 
-class HealthView(ViewSet):
+class HealthView(StrictView, ViewSet):
     """The health check; it needs no token."""
 
     authentication_classes: list[Any] = []
@@ -67,7 +79,6 @@ class HealthView(ViewSet):
     @extend_schema(responses={200: HealthOut, 503: HealthOut}, tags=["system"])
     def retrieve(self, request: Any) -> Response:
         """Answer 200 when the database answers, else 503."""
-        only_known(request, set())
         healthy = database_answers()
         shape = {
             "status": "healthy" if healthy else "unhealthy",
@@ -82,7 +93,17 @@ def database_answers() -> bool:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except Error:
         connection.close()
         return False
     return True
+
+
+class SchemaView(StrictView, SpectacularAPIView):
+    """The OpenAPI schema, as JSON."""
+
+    renderer_classes = [OpenApiJsonRenderer]
+
+
+class DocsView(StrictView, SpectacularSwaggerView):
+    """The schema as a page to read and to try."""
