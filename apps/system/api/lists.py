@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import django_filters
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
 
 from apps.system.api.rendering import json_response
@@ -18,11 +21,29 @@ PER_PAGE, MOST_PER_PAGE = 20, 1000
 PAGING = ("page", "per_page", "ordering")
 
 
+class Moment(IsoDateTimeField):
+    """A time in UTC; one that has no place in UTC's calendar is refused."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        """Return the time. Raises ValidationError."""
+        moment = super().to_python(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError as error:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):
+    """Compare with a time."""
+
+    field_class = Moment
+
+
 class ListFilters(FilterSet):
     """What every list understands; times are ISO 8601, and one without an offset is UTC."""
 
-    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_after = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
 
 
 class StrictFilters(DjangoFilterBackend):
