@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from apps.system.api.views import APIViewSet, ListMixin
 from apps.system.errors import NotFound
 from apps.system.services import uptime_seconds
 
+UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+
 
 class OperationFilters(ListFilters):
     """How operations can be picked."""
@@ -31,10 +34,9 @@ class OperationFilters(ListFilters):
 
 def uuid_of(what: str, given: str) -> UUID:
     """Return a UUID from a path. Raises NotFound, for an id of another form is one that is not there."""
-    try:
-        return UUID(given)
-    except ValueError:
-        raise NotFound(what=what, id="of that form") from None
+    if not UUID_FORM.fullmatch(given):
+        raise NotFound(what=what, id="of that form")
+    return UUID(given)
 
 
 class OperationViewSet(ListMixin, APIViewSet):
