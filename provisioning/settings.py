@@ -33,7 +33,7 @@ INSTALLED_APPS = [
     "apps.workspaces",
     "apps.accounts",
     "apps.system",
-    "django.contrib.admin",
+    "provisioning.apps.SiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -115,6 +115,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_HTTP_RESPONSE_CODE = 429
+AXES_LOCKOUT_CALLABLE = "apps.accounts.lockout.answer_lockout"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 AXES_IPWARE_PROXY_COUNT = env.int("TRUSTED_PROXIES", 0) or None
@@ -192,6 +193,7 @@ EMULATOR_BOOT_SECONDS = env.float("EMULATOR_BOOT_SECONDS", 2.0)
 
 # ── the rest ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = "provisioning.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"

@@ -15,6 +15,7 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, get_random_string
 from rest_framework_simplejwt.exceptions import TokenError
@@ -36,6 +37,11 @@ OPERATES = (
     "system_metrics",
 )
 ROLES = {"viewer": READS, "developer": DEVELOPS, "operator": OPERATES, "admin": (*OPERATES, "workspace_create")}
+# What role admin needs beyond the documented names, to do everything in the admin site: people and provider accounts.
+ADMINISTERS = (
+    *(f"{verb}_{model}" for model in ("user", "group") for verb in ("view", "add", "change", "delete")),
+    "account_change",
+)
 
 
 @dataclass(frozen=True)
@@ -134,11 +140,37 @@ def matches(user: User, claims: Token) -> bool:
 
 
 def ensure_roles() -> None:
-    """Create the four roles and give each exactly the documented permissions."""
-    by_name = {item.codename: item for item in Permission.objects.filter(codename__in=ROLES["admin"])}
-    for role, codenames in ROLES.items():
+    """Create the four roles and give each exactly the documented permissions, and role admin those of the site."""
+    roles = {**ROLES, "admin": (*ROLES["admin"], *ADMINISTERS)}
+    by_name = {item.codename: item for item in Permission.objects.filter(codename__in=roles["admin"])}
+    for role, codenames in roles.items():
         group, _ = Group.objects.get_or_create(name=role)
         group.permissions.set([by_name[codename] for codename in codenames if codename in by_name])
+
+
+# ── who may give what ─────────────────────────────────────────────────────────────────────────────────────────────────
+def grantable_permissions(user: User) -> QuerySet[Permission]:
+    """Select the permissions that the user may give to others: the user's own."""
+    return Permission.objects.all() if user.is_superuser else permissions_of(user)
+
+
+def grantable_groups(user: User) -> QuerySet[Group]:
+    """Select the groups that give no more than the user's own permissions."""
+    beyond = Permission.objects.exclude(pk__in=grantable_permissions(user).values("pk"))
+    return Group.objects.all() if user.is_superuser else Group.objects.exclude(permissions__in=beyond)
+
+
+def exceeds(other: User, user: User) -> bool:
+    """Tell whether `other` may do, or could if active, what `user` may not."""
+    if user.is_superuser:
+        return False
+    beyond = permissions_of(other).exclude(pk__in=grantable_permissions(user).values("pk"))
+    return other.is_superuser or beyond.exists()
+
+
+def permissions_of(user: User) -> QuerySet[Permission]:
+    """Select what was given to the user, directly or by groups; active or not."""
+    return Permission.objects.filter(Q(group__user=user) | Q(user=user)).distinct()
 
 
 @transaction.atomic

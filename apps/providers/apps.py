@@ -4,14 +4,16 @@ from django.apps import AppConfig
 
 
 class ProvidersConfig(AppConfig):
-    """Register the kinds."""
+    """Register the kinds and name the providers."""
 
     name = "apps.providers"
     label = "providers"
 
     def ready(self) -> None:
-        """Register this app's kinds of operation."""
+        """Register this app's kinds of operation, and name the providers that have a driver."""
         from apps.operations.registry import register
+        from apps.providers import handlers, services
         from apps.providers.kinds import KINDS
 
         register(KINDS)
+        services.offered.update(handlers.drivers.PROVIDERS)

@@ -33,3 +33,9 @@ class AccountBroken(Conflict):
     """The stored credentials cannot be opened with any configured key."""
 
     message = "The credentials of {account} cannot be opened with CREDENTIALS_KEYS; enter them again."
+
+
+class AccountExists(Conflict):
+    """Another account of the provider has the name, in the same workspace or shared by all."""
+
+    message = "There is an account {provider}/{name} already."

@@ -43,6 +43,7 @@ class Account(models.Model):
     class Meta:
         ordering = ["provider", "name"]
         default_permissions = ()
+        permissions = [("account_change", "Can change provider accounts and their credentials")]
         constraints = [
             models.UniqueConstraint(fields=["provider", "name", "workspace"], name="one_account_of_a_name"),
             models.UniqueConstraint(

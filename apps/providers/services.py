@@ -13,12 +13,16 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.operations.models import Operation
 from apps.operations.services import submit
-from apps.providers.errors import CatalogueUnread, UnknownPlan, UnknownProvider, UnknownZone
+from apps.providers.errors import AccountExists, CatalogueUnread, UnknownPlan, UnknownProvider, UnknownZone
 from apps.providers.models import Account, Plan, Zone
 from apps.providers.vault import seal
+from apps.system.services import refused_as
 from apps.workspaces.models import Workspace
 
 REFRESH = "catalogue.refresh"
+
+# Which providers there are, by name, with their titles; filled when the app is ready.
+offered: dict[str, str] = {}
 
 
 @transaction.atomic
@@ -32,6 +36,48 @@ def register_account(
         workspace=workspace,
         defaults={"endpoint": endpoint, "sealed_credentials": seal(dict(credentials)), "enabled": True},
     )
+    return account
+
+
+@transaction.atomic
+def create_account(
+    *,
+    provider: str,
+    name: str,
+    endpoint: str,
+    credentials: Mapping[str, str],
+    workspace: Workspace | None = None,
+    enabled: bool = True,
+) -> Account:
+    """Create an account. Raises AccountExists."""
+    with refused_as(AccountExists(provider=provider, name=name)):
+        return Account.objects.create(
+            provider=provider,
+            name=name,
+            endpoint=endpoint,
+            sealed_credentials=seal(dict(credentials)),
+            workspace=workspace,
+            enabled=enabled,
+        )
+
+
+@transaction.atomic
+def change_account(
+    *,
+    account: Account,
+    name: str,
+    endpoint: str,
+    workspace: Workspace | None,
+    enabled: bool,
+    credentials: Mapping[str, str] | None = None,
+) -> Account:
+    """Change an account, which keeps its credentials unless new ones are given. Raises AccountExists."""
+    facts = {"name": name, "endpoint": endpoint, "workspace": workspace, "enabled": enabled}
+    if credentials:
+        facts["sealed_credentials"] = seal(dict(credentials))
+    with refused_as(AccountExists(provider=account.provider, name=name)):
+        Account.objects.filter(pk=account.pk).update(**facts)
+    account.refresh_from_db()
     return account
 
 
