@@ -89,7 +89,8 @@ def refusal(exc: Exception) -> DomainError | None:
     if isinstance(exc, OperationalError | InterfaceError):
         logger.error("the database does not answer: %s", exc)
         return Unavailable("The database does not answer; try again shortly.")
-    return framework_refusal(exc) if isinstance(exc, exceptions.APIException) else None
+    known = isinstance(exc, exceptions.APIException) and exc.status_code < 500
+    return framework_refusal(exc) if known else None
 
 
 def framework_refusal(exc: exceptions.APIException) -> DomainError:
