@@ -166,7 +166,7 @@ Q_CLUSTER = {
     "workers": env.int("WORKERS", 2),
     "queue_limit": 2,
     "bulk": 2,
-    "poll": 0.05,
+    "poll": 0,
     "timeout": 600,
     "retry": 3600,
     "ack_failures": True,
@@ -176,6 +176,7 @@ Q_CLUSTER = {
     "max_rss": 400_000,
     "guard_cycle": 0.5,
     "catch_up": False,
+    "scheduler": False,
     "log_level": "WARNING",
     "label": "Background tasks",
 }

@@ -6,7 +6,7 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import TokenFamily, User
 from apps.accounts.services import issue
-from apps.operations import runner, transitions
+from apps.operations import claims, runner
 from apps.operations.models import Operation
 from apps.providers.services import refresh_catalogue, register_account
 from apps.workspaces.models import Workspace
@@ -79,8 +79,8 @@ def run_worker(db):
 
     def run(rounds=50):
         for _ in range(rounds):
-            Operation.objects.unfinished().filter(lease_owner="").update(due_at=transitions.in_seconds(-1))
-            leases = transitions.claim(owner="the test's worker", most=100)
+            Operation.objects.unfinished().filter(lease_owner="").update(due_at=claims.in_seconds(-1))
+            leases = claims.claim(owner="the test's worker", most=100)
             if not leases:
                 return
             for lease in leases:

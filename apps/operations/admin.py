@@ -70,6 +70,7 @@ def operations_table(operations: QuerySet, *, title: str, more: str, most: int =
         ],
         more=more,
         empty="No operations.",
+        permission="operation_read",
     )
 
 
@@ -92,8 +93,7 @@ class OperationAdmin(ReadOnlyAdmin):
     """Operations."""
 
     read_permission = "operation_read"
-    list_display = ("short_id", "what", "workspace", "target_page", "actor", "state_badge", "why", "created_at")
-    list_display_links = ("short_id", "what")
+    list_display = ("what", "target_page", "state_badge", "why", "workspace", "actor", "created_at")
     list_filter = ("status", KindFilter, "workspace")
     list_select_related = ("workspace", "actor")
     sortable_by = ("created_at",)
@@ -102,12 +102,31 @@ class OperationAdmin(ReadOnlyAdmin):
     search_help_text = "An operation's id, or part of a target such as server:srv-…"
     actions = ["cancel_selected"]
     fieldsets = [
-        (None, {"fields": ["state_badge", "waiting_for", "problem", "what", "target_page", "workspace", "actor"]}),
-        ("Outcome", {"fields": ["result_json"]}),
-        ("Request", {"fields": ["kind", "check_mode", "params_json", "parent"]}),
-        ("Times", {"fields": ["created_at", "started_at", "ended_at", "updated_at", "deadline_at", "cancel_asked_at"]}),
-        ("Engine", {"fields": ["id", "due_at", "lease_owner", "fence", "tries", "crashes", "state_json"]}),
+        (None, {"fields": [("what", "state_badge"), "target_page", "parent", ("workspace", "actor")]}),
+        ("Request and result", {"fields": ["params_json", "result_json"]}),
+        (
+            "Times and engine",
+            {
+                "classes": ["collapse"],
+                "fields": [
+                    ("created_at", "started_at", "ended_at"),
+                    ("updated_at", "deadline_at", "cancel_asked_at"),
+                    ("due_at", "lease_owner", "fence"),
+                    ("tries", "crashes"),
+                    ("id", "kind"),
+                    "state_json",
+                ],
+            },
+        ),
     ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Operation | None = None) -> list[tuple[str | None, dict]]:
+        """Begin with why it waits or failed, where it does."""
+        facts = {"waiting_for": obj.due_at, "attempts": obj.tries or obj.crashes, "problem": obj.error} if obj else {}
+        urgent = [name for name, fact in facts.items() if fact]
+        (title, first), *others = super().get_fieldsets(request, obj)
+        head, *rest = first["fields"]
+        return [(title, {**first, "fields": [head, *urgent, *rest]}), *others]
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         """Find by id, or by a part of the target."""
@@ -140,11 +159,6 @@ class OperationAdmin(ReadOnlyAdmin):
         """Show steps and log."""
         return [*children_of(row), log_of(row)]
 
-    @admin.display(description="id")
-    def short_id(self, row: Operation) -> str:
-        """Show the beginning of the id."""
-        return str(row.pk)[:8]
-
     @admin.display(description="operation")
     def what(self, row: Operation) -> str:
         """Show what it does."""
@@ -170,6 +184,11 @@ class OperationAdmin(ReadOnlyAdmin):
     def waiting_for(self, row: Operation) -> str:
         """Show why it is not done yet."""
         return waiting(row) or "-"
+
+    @admin.display(description="attempts")
+    def attempts(self, row: Operation) -> str:
+        """Show what has failed since it last got on."""
+        return f"{row.tries} failed tries, {row.crashes} crashed workers since it last got on"
 
     @admin.display(description="error")
     def problem(self, row: Operation) -> SafeString | str:

@@ -78,6 +78,7 @@ class Operation(models.Model):
     cancel_asked_at = models.DateTimeField(null=True)
     crashes = models.PositiveSmallIntegerField(default=0)
     tries = models.PositiveIntegerField(default=0)
+    time_limit = models.FloatField(default=1800)
     deadline_at = models.DateTimeField(null=True)
 
     created_at = models.DateTimeField(default=timezone.now)
@@ -155,3 +156,34 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq} {self.message[:60]}"
+
+
+class Node(models.Model):
+    """A running worker: one django-q2 cluster with its processes; a row that is not renewed is one that is gone."""
+
+    name = models.CharField(primary_key=True, max_length=128)
+    workers = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        ordering = ["name"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Drain(models.Model):
+    """The switch that stops claiming everywhere: it is on while the row is there."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    since = models.DateTimeField(default=timezone.now)
+    reason = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_drain")]
+
+    def __str__(self) -> str:
+        return f"draining since {self.since:%Y-%m-%d %H:%M}"

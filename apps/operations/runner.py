@@ -6,11 +6,12 @@ import logging
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
-from apps.operations import registry, transitions
+from apps.operations import claims, registry, transitions
 from apps.operations.errors import LeaseLost, Refused, Retry, UnknownKind
-from apps.operations.heart import heart
+from apps.operations.heart import Interrupted, heart
 from apps.operations.models import Operation
 from apps.operations.registry import Kind
 from apps.operations.steps import Context, Done, Lease, Wait
@@ -23,21 +24,44 @@ Outcome = Done | Wait | Refused | Retry
 def run(operation_id: str, fence: int) -> None:
     """Do one step of an operation that was claimed under this fence, or nothing when the claim is stale."""
     lease = Lease(UUID(operation_id), fence)
-    operation = transitions.begin(lease)
+    operation = claims.begin(lease)
     if operation is None:
         return
-    with heart.keeps(lease):
-        outcome = attempt(operation, lease)
+    outcome = forestalled(operation) or guarded(operation, lease)
     if outcome is not None:
         record(operation, lease, outcome)
 
 
+def forestalled(operation: Operation) -> Outcome | None:
+    """Return the outcome of an operation that must not be tried again, such as one that has killed its workers."""
+    if operation.crashes > settings.OPERATIONS["max_crashes"]:
+        return Refused("WORKER_LOST", f"Its worker was lost {operation.crashes - 1} times in this step; giving up.")
+    if operation.cancel_asked_at and not operation.is_undoing:
+        return Retry("CANCELLED", "It was asked to stop.")
+    if operation.crashes > 1 and is_late(operation):
+        return Refused("TIMED_OUT", "It took too long, and its step had to be killed.")
+    return None
+
+
+def guarded(operation: Operation, lease: Lease) -> Outcome | None:
+    """Run the step under the heartbeat; None when another worker or a cancel has taken the operation over."""
+    try:
+        with heart.keeps(lease):
+            return attempt(operation, lease)
+    except Interrupted as interrupted:
+        if not connection.in_atomic_block:
+            connection.close()  # it may have been in the middle of a statement
+        if interrupted.reason == "lost":
+            return None
+        if interrupted.reason == "cancelled":
+            return Retry("CANCELLED", "It was asked to stop.")
+        return Refused("TIMED_OUT", "It took too long: its step did not end in time.")
+
+
 def attempt(operation: Operation, lease: Lease) -> Outcome | None:
-    """Run the step; None when another worker or a cancel has taken the operation over."""
+    """Run the step; what it raises becomes an outcome."""
     try:
         kind = registry.kind_named(operation.kind)
-        if operation.crashes > settings.OPERATIONS["max_crashes"]:
-            return Refused("WORKER_LOST", f"The worker was lost {operation.crashes - 1} times in this step; giving up.")
         step = kind.undo if operation.is_undoing else kind.run
         return step(Context(operation, lease, transitions.write))
     except (Refused, Retry) as outcome:
@@ -56,47 +80,42 @@ def attempt(operation: Operation, lease: Lease) -> Outcome | None:
 def record(operation: Operation, lease: Lease, outcome: Outcome) -> bool:
     """Turn what the step returned or raised into the operation's next state."""
     kind = registry.kinds().get(operation.kind)
-    if operation.is_undoing:
-        return record_undo(operation, lease, overdue(operation, kind, outcome))
-    if kind and wants_cancel(operation) and (kind.undo or not isinstance(outcome, Done)):
+    if not operation.is_undoing and kind and (kind.undo or not isinstance(outcome, Done)) and wants_cancel(lease):
         return transitions.cancel_held(lease, operation)
     outcome = overdue(operation, kind, outcome)
-    if isinstance(outcome, Done):
-        return transitions.complete(lease, outcome)
     if isinstance(outcome, Wait):
         return transitions.wait(lease, operation, outcome)
     if isinstance(outcome, Retry):
-        return retry(operation, lease, outcome)
-    return transitions.fail(lease, code=outcome.code, message=outcome.message)
-
-
-def record_undo(operation: Operation, lease: Lease, outcome: Outcome) -> bool:
-    """Turn what an undo step returned or raised into the cancelled operation's next state."""
+        return transitions.try_again(lease, operation, outcome)
+    if operation.is_undoing:
+        return record_undo(operation, lease, outcome)
     if isinstance(outcome, Done):
-        return transitions.undone(lease)
-    if isinstance(outcome, Wait):
-        return transitions.wait(lease, operation, outcome)
-    if isinstance(outcome, Retry):
-        return retry(operation, lease, outcome)
-    return transitions.not_undone(lease, code=outcome.code, message=outcome.message)
+        return transitions.complete(lease, operation, outcome)
+    return transitions.fail(lease, operation, code=outcome.code, message=outcome.message)
 
 
-def retry(operation: Operation, lease: Lease, fault: Retry) -> bool:
-    """Try the step again later."""
-    return transitions.try_again(lease, operation, code=fault.code, message=fault.message, after=fault.after)
+def record_undo(operation: Operation, lease: Lease, outcome: Done | Refused) -> bool:
+    """End a cancelled operation whose undoing has ended."""
+    if isinstance(outcome, Done):
+        return transitions.undone(lease, operation)
+    return transitions.not_undone(lease, operation, code=outcome.code, message=outcome.message)
 
 
 def overdue(operation: Operation, kind: Kind | None, outcome: Outcome) -> Outcome:
     """Replace a wait or retry by a refusal when the operation's time or tries are used up."""
     if isinstance(outcome, Retry) and kind and operation.tries + 1 >= kind.most_tries:
         return Refused(outcome.code, f"{outcome.message} Given up after {kind.most_tries} tries.")
-    late = operation.deadline_at is not None and timezone.now() > operation.deadline_at
-    if late and isinstance(outcome, Wait | Retry):
+    if is_late(operation) and isinstance(outcome, Wait | Retry):
         about = outcome.note if isinstance(outcome, Wait) else outcome.message
         return Refused("TIMED_OUT", f"It took too long. Last state: {about or 'none'}")
     return outcome
 
 
-def wants_cancel(operation: Operation) -> bool:
+def is_late(operation: Operation) -> bool:
+    """Tell whether the operation's time is used up."""
+    return operation.deadline_at is not None and timezone.now() > operation.deadline_at
+
+
+def wants_cancel(lease: Lease) -> bool:
     """Ask whether a cancel came in while the step ran."""
-    return Operation.objects.filter(pk=operation.pk).exclude(cancel_asked_at=None).exists()
+    return Operation.objects.held_by(lease).exclude(cancel_asked_at=None).exists()

@@ -31,12 +31,14 @@ def submit(
     target_is_new: bool = False,
     check_mode: bool = False,
     parent: Operation | None = None,
+    time_limit: float | None = None,
 ) -> Operation:
     """Queue an operation, in the transaction of the change it stands for.
 
-    `target` names what it changes: a second unfinished operation on the same target is refused. Raises TargetBusy.
+    `target` names what it changes: a second unfinished operation on the same target is refused. `time_limit`, in
+    seconds, replaces the kind's own. Raises TargetBusy.
     """
-    registry.kind_named(kind)
+    time_limit = time_limit or registry.kind_named(kind).deadline_seconds
     if target and not target_is_new:
         refuse_if_busy(target)
     with refused_as(TargetBusy(target=target, holder="submitted at the same moment")):
@@ -48,6 +50,7 @@ def submit(
             params=params,
             check_mode=check_mode,
             parent=parent,
+            time_limit=time_limit,
         )
     if workspace is not None:
         mark_used(workspace)

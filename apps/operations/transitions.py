@@ -6,88 +6,21 @@ Losing a transition is not an error: the function returns False (or None) and no
 from __future__ import annotations
 
 import random
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import Case, DateTimeField, ExpressionWrapper, F, Q, When
+from django.db import transaction
+from django.db.models import Case, DateTimeField, F, Q, When
 from django.db.models.functions import Coalesce, Now
 
 from apps.operations import events, registry
+from apps.operations.claims import in_seconds
+from apps.operations.errors import Retry
 from apps.operations.models import ENDED, Event, Operation
 from apps.operations.steps import Done, Lease, Wait
 from apps.system.redaction import redact_text
 
 Status = Operation.Status
-
-
-def in_seconds(seconds: float) -> Any:
-    """Return the database's clock, moved."""
-    return ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=DateTimeField())
-
-
-# ── claiming ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-CLAIM = {
-    "postgresql": """
-        WITH due AS (
-            SELECT id FROM operations_operation WHERE due_at <= statement_timestamp()
-            ORDER BY due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
-        )
-        UPDATE operations_operation AS operation
-        SET due_at = statement_timestamp() + make_interval(secs => %(lease)s),
-            lease_owner = %(owner)s, fence = fence + 1
-        FROM due WHERE operation.id = due.id
-        RETURNING operation.id, operation.fence""",
-    "sqlite": """
-        UPDATE operations_operation
-        SET due_at = strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+' || %(lease)s || ' seconds'),
-            lease_owner = %(owner)s, fence = fence + 1
-        WHERE id IN (
-            SELECT id FROM operations_operation WHERE due_at <= strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')
-            ORDER BY due_at LIMIT %(most)s
-        )
-        RETURNING id, fence""",
-}
-LOOK = "SELECT 1 FROM operations_operation WHERE due_at <= strftime('%Y-%m-%d %H:%M:%f', 'now') LIMIT 1"
-
-
-def claim(*, owner: str, most: int) -> list[Lease]:
-    """Take up to `most` due operations, oldest first, in one statement; nobody else gets them while the lease lives."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite" and cursor.execute(LOOK).fetchone() is None:
-            return []  # reading never waits for the one writer that SQLite allows
-        lease = settings.OPERATIONS["lease_seconds"]
-        cursor.execute(CLAIM[connection.vendor], {"most": most, "owner": owner[:128], "lease": lease})
-        identifier = Operation._meta.pk.to_python
-        return [Lease(identifier(row[0]), row[1]) for row in cursor.fetchall()]
-
-
-def renew(lease: Lease) -> bool:
-    """Move the lease's end; False when it is lost or when the operation is to be cancelled."""
-    held = Operation.objects.held_by(lease).filter(Q(cancel_asked_at=None) | Q(status=Status.CANCELLED))
-    return bool(held.update(due_at=in_seconds(settings.OPERATIONS["lease_seconds"])))
-
-
-def begin(lease: Lease) -> Operation | None:
-    """Count a start before anything is done, so that a step which kills its worker is counted too."""
-    with transaction.atomic():
-        operation = Operation.objects.held_by(lease).select_for_update(of=("self",)).first()
-        if operation is None:
-            return None
-        kind = registry.kinds().get(operation.kind)
-        starting = operation.status == Status.PENDING
-        changes: dict[str, Any] = {"crashes": F("crashes") + 1, "woken": False}
-        changes["due_at"] = in_seconds(settings.OPERATIONS["lease_seconds"])
-        if starting:
-            changes |= {"status": Status.RUNNING, "started_at": Now(), "updated_at": Now()}
-        if operation.deadline_at is None and kind is not None:
-            changes["deadline_at"] = in_seconds(kind.deadline_seconds)
-        Operation.objects.held_by(lease).update(**changes)
-        if starting:
-            events.append(operation.id, Event.Level.INFO, "Started.")
-    operation.refresh_from_db()
-    return operation
 
 
 # ── in a step ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -112,11 +45,11 @@ def wait(lease: Lease, operation: Operation, outcome: Wait) -> bool:
     return rest(lease, outcome.seconds, changes, (Event.Level.INFO, outcome.note, {}) if fresh else None)
 
 
-def try_again(lease: Lease, operation: Operation, *, code: str, message: str, after: float | None) -> bool:
+def try_again(lease: Lease, operation: Operation, fault: Retry) -> bool:
     """Put the operation back after a transient fault, with a pause that grows and is jittered unless one was named."""
-    pause = backoff(operation.tries) if after is None else after
-    note = f"Try {operation.tries + 1} failed: {message} Next try in {pause:.0f} s."
-    data = {"code": code, "try": operation.tries + 1, "next_try_in_seconds": round(pause, 1)}
+    pause = backoff(operation.tries) if fault.after is None else fault.after
+    note = f"Try {operation.tries + 1} failed: {fault.message} Next try in {pause:.0f} s."
+    data = {"code": fault.code, "try": operation.tries + 1, "next_try_in_seconds": round(pause, 1), **fault.data}
     changes = {"tries": F("tries") + 1, "note": redact_text(note)[:255]}
     return rest(lease, pause, changes, (Event.Level.WARNING, note, data))
 
@@ -139,45 +72,46 @@ def rest(lease: Lease, seconds: float, changes: dict[str, Any], event: tuple[str
     return True
 
 
-def complete(lease: Lease, outcome: Done) -> bool:
+def complete(lease: Lease, operation: Operation, outcome: Done) -> bool:
     """Record success."""
-    return end(lease, "Completed.", status=Status.COMPLETED, result=outcome.result)
+    return end(lease, operation, "Completed.", status=Status.COMPLETED, result=outcome.result)
 
 
-def fail(lease: Lease, *, code: str, message: str) -> bool:
+def fail(lease: Lease, operation: Operation, *, code: str, message: str) -> bool:
     """Record a failure that trying again would not mend."""
     text = redact_text(message)
-    return end(lease, text, Event.Level.ERROR, status=Status.FAILED, error_code=code, error=text)
+    return end(lease, operation, text, Event.Level.ERROR, status=Status.FAILED, error_code=code, error=text)
 
 
-def undone(lease: Lease) -> bool:
+def undone(lease: Lease, operation: Operation) -> bool:
     """Record that nothing is left of a cancelled operation."""
-    return end(lease, "Undone: nothing is left of it.")
+    return end(lease, operation, "Undone: nothing is left of it.")
 
 
-def not_undone(lease: Lease, *, code: str, message: str) -> bool:
+def not_undone(lease: Lease, operation: Operation, *, code: str, message: str) -> bool:
     """Record what is left of a cancelled operation, for a person to deal with."""
     text = redact_text(f"Cancelled, but not everything could be undone: {message}")
-    return end(lease, text, Event.Level.ERROR, error_code=code, error=text)
+    return end(lease, operation, text, Event.Level.ERROR, error_code=code, error=text)
 
 
 @transaction.atomic
-def end(lease: Lease, line: str, level: str = Event.Level.INFO, **changes: Any) -> bool:
+def end(lease: Lease, operation: Operation, line: str, level: str = Event.Level.INFO, **changes: Any) -> bool:
     """Record an outcome, settle the resource and wake whoever waits for it, all or nothing."""
     changes = {"due_at": None, "lease_owner": "", "note": "", "crashes": 0, "updated_at": Now(), **changes}
     changes["ended_at"] = Coalesce("ended_at", Now())
     if not Operation.objects.held_by(lease).update(**changes):
         return False
     events.append(lease.operation_id, level, line)
-    settle(lease.operation_id)
+    settle(operation)
     return True
 
 
-def settle(operation_id: Any) -> None:
+def settle(operation: Operation) -> None:
     """Let the kind say what the operation's new state means, then wake the workflow that waits for it."""
-    operation = Operation.objects.select_related("workspace").get(pk=operation_id)
-    registry.kind_named(operation.kind).settle(operation)
-    if operation.parent_id and operation.due_at is None:
+    kind = registry.kinds().get(operation.kind)
+    if kind is not None and kind.settle is not registry.nothing:
+        kind.settle(Operation.objects.select_related("workspace").get(pk=operation.pk))
+    if operation.parent_id and not Operation.objects.unfinished().filter(pk=operation.pk).exists():
         wake(operation.parent_id)
 
 
@@ -220,7 +154,7 @@ def _cancel(queryset: Any, operation: Operation) -> bool:
     ):
         return False
     events.append(operation.pk, Event.Level.WARNING, "Cancelled.")
-    settle(operation.pk)
+    settle(operation)
     return True
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import socket
+import logging
+import time
 import uuid
 from typing import Any
 
-from django.db import close_old_connections
+from django.db import Error, close_old_connections, connection
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
-from apps.operations import transitions
+from apps.operations import claims
+from apps.operations.cluster.alarm import Alarm
+from apps.operations.cluster.plumbing import Flag
 from apps.operations.steps import Lease
 
+logger = logging.getLogger(__name__)
 RUN = "apps.operations.runner.run"
 
 
@@ -26,15 +29,31 @@ class OperationsBroker(ORM):
     What is put in with `async_task` and schedules goes through django-q2's own table, as shipped.
     """
 
-    def dequeue(self) -> list[tuple[Any, str]] | None:
-        """Return up to `bulk` tasks; without any, sleep for `poll` seconds and return None."""
-        close_old_connections()
-        leases = transitions.claim(owner=f"{socket.gethostname()}:{os.getpid()}", most=Conf.BULK)
-        return [(None, package(lease)) for lease in leases] or super().dequeue()
+    node = ""
+
+    def take(self, *, until: Flag) -> list[dict[str, Any]]:
+        """Return the next tasks, ready to be run; waits for them, and returns none once `until` is set."""
+        alarm = Alarm()
+        while not until.is_set():
+            try:
+                close_old_connections()
+                if tasks := self.dequeue():
+                    return [unpacked(*task) for task in tasks]
+                alarm.wait(claims.seconds_to_next())
+            except Error:
+                logger.warning("the database does not answer; trying again")
+                connection.close()
+                time.sleep(0.5)
+        return []
+
+    def dequeue(self) -> list[tuple[Any, str]]:
+        """Return up to as many tasks as there are workers, or none."""
+        leases = claims.claim(owner=self.node, most=Conf.WORKERS)
+        return [(None, package(lease)) for lease in leases] or super().dequeue() or []
 
 
 def package(lease: Lease) -> str:
-    """Return the signed task that runs one step under the lease."""
+    """Return the signed task that runs one step under the lease; its time limit is the engine's own business."""
     task = {
         "id": uuid.uuid4().hex,
         "name": str(lease.operation_id),
@@ -42,5 +61,11 @@ def package(lease: Lease) -> str:
         "args": (str(lease.operation_id), lease.fence),
         "kwargs": {},
         "started": timezone.now(),
+        "timeout": -1,
     }
     return SignedPackage.dumps(task)
+
+
+def unpacked(ack_id: Any, signed: str) -> dict[str, Any]:
+    """Return a task as the workers take it."""
+    return {**SignedPackage.loads(signed), "cluster": Conf.CLUSTER_NAME, "ack_id": ack_id}

@@ -1,0 +1,131 @@
+"""Who may work on what, and for how long: claiming, renewing and handing back, each one statement."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import BooleanField, Case, DateTimeField, ExpressionWrapper, F, Value, When
+from django.db.models.functions import Greatest, Now
+
+from apps.operations.models import Operation
+from apps.operations.steps import Lease
+
+NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"}
+IN_LEASE = {
+    "postgresql": "statement_timestamp() + make_interval(secs => %(lease)s)",
+    "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+' || %(lease)s || ' seconds')",
+}
+IN_LIMIT = {
+    "postgresql": "statement_timestamp() + make_interval(secs => time_limit)",
+    "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+' || time_limit || ' seconds')",
+}
+TO_NEXT = {
+    "postgresql": "SELECT extract(epoch FROM min(due_at) - statement_timestamp()) FROM operations_operation",
+    "sqlite": "SELECT (julianday(min(due_at)) - julianday('now')) * 86400 FROM operations_operation",
+}
+DUE = "SELECT 1 FROM operations_operation WHERE due_at <= {now} LIMIT 1"
+CLAIM = {
+    "postgresql": """
+        WITH due AS (
+            SELECT id FROM operations_operation
+            WHERE due_at <= {now} AND NOT EXISTS (SELECT FROM operations_drain)
+            ORDER BY due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
+        )
+        UPDATE operations_operation AS operation
+        SET due_at = {in_lease}, lease_owner = %(owner)s, fence = fence + 1
+        FROM due WHERE operation.id = due.id
+        RETURNING operation.id, operation.fence""",
+    "sqlite": """
+        UPDATE operations_operation SET due_at = {in_lease}, lease_owner = %(owner)s, fence = fence + 1
+        WHERE id IN (
+            SELECT id FROM operations_operation
+            WHERE due_at <= {now} AND NOT EXISTS (SELECT 1 FROM operations_drain)
+            ORDER BY due_at LIMIT %(most)s
+        )
+        RETURNING id, fence""",
+}
+BEGIN = """
+    UPDATE operations_operation
+    SET due_at = {in_lease}, crashes = crashes + 1, woken = {false},
+        status = CASE status WHEN 'pending' THEN 'running' ELSE status END,
+        deadline_at = coalesce(deadline_at, {in_limit}),
+        started_at = coalesce(started_at, {now}), updated_at = CASE status WHEN 'pending' THEN {now} ELSE updated_at END
+    WHERE id = %(id)s AND fence = %(fence)s AND due_at IS NOT NULL
+    RETURNING *"""
+
+
+def statement(text: str) -> str:
+    """Fill in what databases say differently."""
+    vendor = connection.vendor
+    no = "0" if vendor == "sqlite" else "false"
+    return text.format(now=NOW[vendor], in_lease=IN_LEASE[vendor], in_limit=IN_LIMIT[vendor], false=no)
+
+
+def in_seconds(seconds: float) -> Any:
+    """Return the database's clock, moved."""
+    return ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=DateTimeField())
+
+
+def lease_seconds() -> float:
+    """Return how long a claim holds without being renewed."""
+    return settings.OPERATIONS["lease_seconds"]
+
+
+def claim(*, owner: str, most: int) -> list[Lease]:
+    """Take up to `most` due operations, oldest first; nobody else gets them while the lease lives."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite" and not cursor.execute(statement(DUE) % ()).fetchone():
+            return []  # reading never waits for the one writer that SQLite allows
+        values = {"most": most, "owner": owner[:128], "lease": lease_seconds()}
+        cursor.execute(statement(CLAIM[connection.vendor]), values)
+        return [Lease(Operation._meta.pk.to_python(id), fence) for id, fence in cursor.fetchall()]
+
+
+def seconds_to_next() -> float:
+    """Return how long it is until something becomes due; what is due and yet not claimed is not waited for."""
+    with connection.cursor() as cursor:
+        cursor.execute(TO_NEXT[connection.vendor])
+        left = cursor.fetchone()[0]
+    return float(left) if left is not None and left > 0 else 3600.0
+
+
+def begin(lease: Lease) -> Operation | None:
+    """Count a start before anything is done, so that a step which kills its worker is counted too.
+
+    Returns the operation, now running, or None when the lease is lost.
+    """
+    key = Operation._meta.pk.get_db_prep_value(lease.operation_id, connection)
+    values = {"id": key, "fence": lease.fence, "lease": lease_seconds()}
+    return next(iter(Operation.objects.raw(statement(BEGIN), values)), None)
+
+
+def renew(lease: Lease) -> bool:
+    """Move the lease's end; False when it is lost."""
+    return bool(Operation.objects.held_by(lease).update(due_at=in_seconds(lease_seconds())))
+
+
+def order_to_stop(lease: Lease) -> str:
+    """Say why the step should stop, if it should: `lost`, `cancelled` or `overdue`."""
+    late = Case(When(deadline_at__lt=Now(), then=Value(True)), default=Value(False), output_field=BooleanField())
+    found = Operation.objects.held_by(lease).values_list("cancel_asked_at", "status", late).first()
+    if found is None:
+        return "lost"
+    asked_at, status, is_late = found
+    if asked_at and status != Operation.Status.CANCELLED:
+        return "cancelled"
+    return "overdue" if is_late else ""
+
+
+def hurry(lease: Lease) -> None:
+    """Let the operation be claimed anew in a second, for its worker is about to be killed."""
+    Operation.objects.held_by(lease).update(due_at=in_seconds(1), lease_owner="")
+
+
+def hand_back(*, owner: str, innocent: bool) -> int:
+    """Make due at once whatever a stopped node still holds; an innocent stop is no crash of what was running."""
+    crashes = Greatest(F("crashes") - 1, 0) if innocent else F("crashes")
+    held = Operation.objects.unfinished().filter(lease_owner=owner)
+    return held.update(due_at=Now(), lease_owner="", fence=F("fence") + 1, crashes=crashes)

@@ -1,0 +1,216 @@
+"""What is put in the place of django-q2's plumbing, in memory, so that no killed process can hang a cluster.
+
+As shipped (1.11.1), a cluster's processes talk through pipes guarded by semaphores, and a semaphore outlives its
+holder: an idle worker that is killed takes the queue's read lock with it and every other worker then waits for ever; a
+killed monitor leaves every task unacknowledged; a worker that dies while it holds its timer's lock stops the sentinel;
+a signal to the whole group stops the sentinel before the parent has told it to, and the parent waits for it for ever; a
+killed sentinel leaves its workers running, unguarded. Each is a test in `tests/operations/cluster/`.
+
+Here a message is one packet on a local socket: the kernel hands it whole to exactly one receiver, and there is no lock
+to lose. An event is a pipe, a timer a bare shared number. Every process dies with its parent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pickle
+import select
+import signal
+import socket
+import sys
+import tempfile
+import time
+from multiprocessing.sharedctypes import RawValue
+from pathlib import Path
+from typing import Any
+
+import django_q
+import django_q.cluster as shipped
+from django.db import connections
+from django_q.monitor import monitor as shipped_monitor
+from django_q.worker import worker as shipped_worker
+
+KNOWN = "1.11.1"
+PACKET = getattr(socket, "SOCK_SEQPACKET", socket.SOCK_DGRAM)
+MOST_BYTES = 60_000
+PR_SET_PDEATHSIG = 1
+
+
+class UnknownDjangoQ(RuntimeError):
+    """The installed django-q2 is not the version this module was tested with."""
+
+
+class Packets:
+    """A queue between processes: `put` and `get` move one pickled item each; a large one goes through a file."""
+
+    def __init__(self, maxsize: int = 0):
+        self.receiver, self.sender = socket.socketpair(socket.AF_UNIX, PACKET)
+
+    def put(self, item: Any) -> None:
+        """Send an item; waits while the socket is full. An item that cannot be pickled is sent as a failed task."""
+        try:
+            packet = pickle.dumps(item)
+        except Exception as error:  # noqa: BLE001 - pickle raises whatever the object's own code does
+            packet = pickle.dumps({**item, "result": f"The result cannot be pickled: {error!r}", "success": False})
+        if len(packet) > MOST_BYTES:
+            packet = pickle.dumps(Spilled.to_file(packet))
+        self.sender.send(packet)
+
+    def get(self) -> Any:
+        """Receive the next item; waits for one."""
+        item = pickle.loads(self.receiver.recv(MOST_BYTES * 2))  # noqa: S301 - from our own processes
+        return item.read() if isinstance(item, Spilled) else item
+
+    def empty(self) -> bool:
+        """Tell whether nothing waits to be received."""
+        return not select.select([self.receiver], [], [], 0)[0]
+
+    def qsize(self) -> int:
+        """Tell whether anything waits: 0 or 1, for django-q2's display."""
+        return int(not self.empty())
+
+    def close(self) -> None:
+        """Do nothing: the sockets go with the process."""
+
+    def join_thread(self) -> None:
+        """Do nothing: nothing is sent in the background."""
+
+
+class Spilled:
+    """An item too large for a packet, in a file that its reader removes."""
+
+    def __init__(self, path: str):
+        self.path = path
+
+    @classmethod
+    def to_file(cls, packet: bytes) -> Spilled:
+        """Write the item down."""
+        with tempfile.NamedTemporaryFile(prefix="django-q-", delete=False) as file:
+            file.write(packet)
+        return cls(file.name)
+
+    def read(self) -> Any:
+        """Return the item."""
+        path = Path(self.path)
+        try:
+            return pickle.loads(path.read_bytes())  # noqa: S301 - from our own processes
+        finally:
+            path.unlink()
+
+
+class Flag:
+    """An event without a lock: set once, by a byte in a pipe that nobody takes out."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+
+    def set(self) -> None:
+        """Set it."""
+        os.write(self.writer, b"1")
+
+    def is_set(self) -> bool:
+        """Tell whether it is set."""
+        return self.wait(0)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set, or for so many seconds."""
+        return bool(select.select([self.reader], [], [], timeout)[0])
+
+
+class Number:
+    """A shared number without a lock; one process writes it at a time, and a torn read of a float does not occur."""
+
+    def __init__(self, kind: str, value: float):
+        self.raw = RawValue(kind, value)
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        return self.raw.value
+
+    @value.setter
+    def value(self, value: float) -> None:
+        self.raw.value = value
+
+    def get_lock(self) -> Number:
+        """Return something to enter that locks nothing."""
+        return self
+
+    def __enter__(self) -> Number:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave."""
+
+
+# ── processes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def settle_in(*, own_group: bool = False) -> None:
+    """Make the process die with its parent and leave signals to stop to the parent, who ends the cluster in order."""
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    if own_group:
+        os.setpgid(0, 0)
+    connections.close_all()
+
+
+class Sentinel(shipped.Sentinel):
+    """Django-q2's sentinel, which ends what outlives its parent and kills overdue workers for sure."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        settle_in()
+        super().__init__(*args, **kwargs)
+
+    def start(self) -> None:
+        """Start the processes and guard them; the shipped class has by now taken SIGTERM back."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        super().start()
+
+    def spawn_process(self, target: Any, *args: Any) -> Any:
+        """Start a process whose `terminate` cannot be ignored."""
+        process = super().spawn_process(target, *args)
+        process.terminate = process.kill
+        return process
+
+
+def worker(task_queue: Packets, result_queue: Packets, timer: Number, timeout: int) -> None:
+    """Work in a process group of its own, so that what a step has started can be ended with it."""
+    settle_in(own_group=True)
+    shipped_worker(task_queue, result_queue, timer, timeout)
+
+
+def monitor(result_queue: Packets, broker: Any = None) -> None:
+    """Record the results of django-q2's own tasks."""
+    settle_in()
+    shipped_monitor(result_queue, broker)
+
+
+def pusher(task_queue: Packets, event: Flag, broker: Any = None) -> None:
+    """Take tasks from the broker whenever the workers have taken all that was there.
+
+    Nothing more is claimed than the next batch, so that no lease runs out in a queue. A broken database is waited for.
+    """
+    settle_in()
+    pause = 0.0005
+    while not event.is_set():
+        if not task_queue.empty():
+            time.sleep(pause)
+            pause = min(pause * 2, 0.02)
+            continue
+        pause = 0.0005
+        for task in broker.take(until=event):
+            task_queue.put(task)
+
+
+def install() -> None:
+    """Put this module's parts into django-q2. Raises UnknownDjangoQ for any version but the tested one."""
+    version = ".".join(map(str, django_q.VERSION))
+    if version != KNOWN:
+        raise UnknownDjangoQ(f"django-q2 {version} is installed; this release knows {KNOWN}: install requirements.txt.")
+    shipped.Queue, shipped.Event, shipped.Value = Packets, Flag, Number
+    shipped.Sentinel, shipped.worker, shipped.monitor, shipped.pusher = Sentinel, worker, monitor, pusher
