@@ -117,8 +117,17 @@ def settle(operation: Operation) -> None:
 
 def wake(operation_id: Any) -> None:
     """Make a waiting operation due now; one in the middle of a step becomes due when that step ends."""
+    _wake(Operation.objects.unfinished().filter(pk=operation_id))
+
+
+def wake_target(target: str) -> None:
+    """Make the operation that holds a target due now, as `wake` does."""
+    _wake(Operation.objects.unfinished().filter(target=target))
+
+
+def _wake(operations: Any) -> None:
     due = Case(When(lease_owner="", then=Now()), default=F("due_at"), output_field=DateTimeField())
-    Operation.objects.unfinished().filter(pk=operation_id).update(woken=True, due_at=due)
+    operations.update(woken=True, due_at=due)
 
 
 # ── cancelling ────────────────────────────────────────────────────────────────────────────────────────────────────────

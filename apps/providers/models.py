@@ -36,6 +36,7 @@ class Account(models.Model):
     sealed_credentials = models.TextField(editable=False)
     enabled = models.BooleanField(default=True)
     refreshed_at = models.DateTimeField(null=True, editable=False)
+    looked_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = AccountQuerySet.as_manager()

@@ -25,24 +25,52 @@ def create_server(context: Context) -> Done | Wait:
     if context.operation.check_mode:
         return check_creation(context)
     server = Server.objects.select_related("account").get(pk=context.params["server"])
+    if server.ref:
+        return wait_until_up(context, server)
     with connected(server.account) as cloud:
-        machine = present(context, cloud, server)
+        machine = adopted(context, cloud, server) if "asked_at" in context.state else None
         if machine is None and in_doubt(context):
             return look_again(context)
         machine = machine or order(context, cloud, server)
     note(context, server, machine)
-    if machine.state == "running" and machine.ip:
-        return Done({"server_id": server.id, "ip_address": machine.ip})
     return poll(context, f"{machine.ref} is {machine.state} at {server.account}")
 
 
-def present(context: Context, cloud: Driver, server: Server) -> Machine | None:
+def wait_until_up(context: Context, server: Server) -> Done | Wait:
+    """Look whether the machine is up; the states of all machines of an account come from one list."""
+    if server.seen_state != "running" and (server := look_at_all(server)).seen_state in ("", "gone"):
+        server = look_at_one(server)
+    if server.seen_state == "running" and server.ip_address:
+        return Done({"server_id": server.id, "ip_address": server.ip_address})
+    return poll(context, f"{server.ref} is {server.seen_state} at {server.account}")
+
+
+def look_at_all(server: Server) -> Server:
+    """List the account's machines if nobody has just done so, and wake the operations whose machines have come up."""
+    if services.claim_look(server.account):
+        with connected(server.account) as cloud:
+            states = {machine.ref: machine.state for machine in cloud.list()}
+        services.note_states(account=server.account, states=states)
+    return refreshed(server)
+
+
+def look_at_one(server: Server) -> Server:
+    """Ask for one machine that the list did not show: lists may lag behind. Raises Refused when it is really gone."""
+    with connected(server.account) as cloud:
+        machine = cloud.get(server.ref)
+    if machine is None:
+        raise Refused("MACHINE_GONE", f"The machine {server.ref} was deleted at the cloud while it was being created.")
+    services.note_machine(server, ip_address=machine.ip or None, seen_state=machine.state)
+    return refreshed(server)
+
+
+def refreshed(server: Server) -> Server:
+    """Read the row again."""
+    return Server.objects.select_related("account").get(pk=server.pk)
+
+
+def adopted(context: Context, cloud: Driver, server: Server) -> Machine | None:
     """Return the machine that carries the server's id; of several, left by lost answers, the oldest."""
-    if ref := context.state.get("ref"):
-        machine = cloud.get(ref)
-        if machine is None:
-            raise Refused("MACHINE_GONE", f"The machine {ref} was deleted at the cloud while it was being created.")
-        return machine
     machines = cloud.find(server.id)
     for extra in machines[1:]:
         context.log(f"Deleting {extra.ref}: a second machine for {server.hostname}.", level=Event.Level.WARNING)
@@ -78,15 +106,10 @@ def spec_of(server: Server) -> MachineSpec:
 
 def note(context: Context, server: Server, machine: Machine) -> None:
     """Store what the cloud told, before anything else can go wrong."""
-    if context.state.get("ref") == machine.ref and machine.state != "running":
-        return
-    if context.state.get("ref") != machine.ref:
-        context.save(ref=machine.ref, polls=0)
-        said = " The cloud says that it is emulated: nothing real stands behind it." if machine.emulated else ""
-        context.log(f"{machine.ref} is {machine.state}.{said}", ref=machine.ref, emulated=machine.emulated)
-    services.note_machine(
-        server, ref=machine.ref, ip_address=machine.ip or None, disks=list(machine.disks), emulated=machine.emulated
-    )
+    facts = {"ref": machine.ref, "ip_address": machine.ip or None, "disks": list(machine.disks)}
+    services.note_machine(server, **facts, emulated=machine.emulated, seen_state=machine.state)
+    said = " The cloud says that it is emulated: nothing real stands behind it." if machine.emulated else ""
+    context.log(f"{machine.ref} is {machine.state}.{said}", ref=machine.ref, emulated=machine.emulated)
 
 
 def in_doubt(context: Context) -> bool:

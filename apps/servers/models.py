@@ -62,6 +62,7 @@ class Server(models.Model):
     ref = models.CharField(max_length=128, blank=True)
     disks = OrderedJSON(default=list)
     emulated = models.BooleanField(default=False)
+    seen_state = models.CharField(max_length=16, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = ServerQuerySet.as_manager()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.operations import services as operations
 from apps.operations import transitions
 from apps.operations.errors import TargetBusy
 from apps.operations.models import Operation
+from apps.providers.models import Account
 from apps.providers.services import account_offering
 from apps.servers.errors import HostnameTaken, OtherServer, OtherWorkspace, ServerOccupied
 from apps.servers.models import Server
@@ -20,6 +24,7 @@ from apps.system.services import refused_as
 from apps.workspaces.services import workspace_named
 
 CREATE, DELETE = "server.create", "server.delete"
+LOOK_SECONDS = 1.0
 Status = Server.Status
 
 # Apps above fill these in: what is on a server (names for people), and what to do with it when the server is gone.
@@ -138,6 +143,24 @@ def refuse_if_occupied(server: Server, *, force: bool) -> None:
 def note_machine(server: Server, **facts: Any) -> None:
     """Store what the cloud told of the machine, as soon as it is told: `ref`, `ip_address`, `disks`, `emulated`."""
     Server.objects.filter(pk=server.pk).update(**facts)
+
+
+def claim_look(account: Account) -> bool:
+    """Tell one of many who ask at once to list the account's machines: a second later the next one may."""
+    now = timezone.now()
+    stale = Q(looked_at=None) | Q(looked_at__lt=now - timedelta(seconds=LOOK_SECONDS))
+    return bool(Account.objects.filter(stale, pk=account.pk).update(looked_at=now))
+
+
+def note_states(*, account: Account, states: Mapping[str, str]) -> None:
+    """Store the states that a complete list shows, and wake the creations whose machines are up or gone."""
+    booting = Server.objects.filter(account=account, status=Status.PENDING).exclude(ref="")
+    for server in booting.only("id", "ref", "seen_state"):
+        state = states.get(server.ref, "gone")
+        if state != server.seen_state:
+            Server.objects.filter(pk=server.pk).update(seen_state=state)
+            if state in ("running", "gone"):
+                transitions.wake_target(server.target)
 
 
 def settle_creation(operation: Operation) -> None:
