@@ -31,6 +31,12 @@ class UnknownRole(Invalid):
     message = "{username} cannot have the role {role}; roles are {known}."
 
 
+class NamedTwice(Invalid):
+    """A user is to be there twice; which role counts, nobody could say."""
+
+    message = "{username} is named more than once."
+
+
 class BadUsername(Invalid):
     """A user name holds characters that user names cannot have."""
 

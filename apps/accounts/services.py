@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from axes.handlers.proxy import AxesProxyHandler
 from axes.helpers import get_cool_off
 from django.conf import settings
-from django.contrib.auth import authenticate
+from django.contrib.auth import authenticate, user_logged_in
 from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -21,7 +22,14 @@ from django.utils.crypto import constant_time_compare, get_random_string
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
-from apps.accounts.errors import BadUsername, InvalidCredentials, InvalidRefreshToken, UnknownRole, WeakPassword
+from apps.accounts.errors import (
+    BadUsername,
+    InvalidCredentials,
+    InvalidRefreshToken,
+    NamedTwice,
+    UnknownRole,
+    WeakPassword,
+)
 from apps.accounts.models import TokenFamily, User
 from apps.system.errors import RateLimited
 
@@ -81,7 +89,7 @@ def log_in(*, request: Any, username: str, password: str) -> Tokens:
             raise RateLimited(seconds=int(get_cool_off(request).total_seconds()))
         raise InvalidCredentials
     family = TokenFamily.objects.create(user=user, expires_at=timezone.now() + settings.REFRESH_TOKEN_LIFETIME)
-    User.objects.filter(pk=user.pk).update(last_login=timezone.now())
+    user_logged_in.send(sender=User, request=request, user=user)  # notes the time, and forgets the failures before
     return issue(user, family.pk, family.current)
 
 
@@ -178,9 +186,13 @@ def seed_users(*, users: Iterable[NewUser], check_strength: bool = True) -> list
     """Make the users be there with their roles; run twice, the second run changes nothing.
 
     A password that is given is set; one that is not is made up for new users and left alone for known ones. Nobody is
-    changed when anybody is refused. Raises UnknownRole, WeakPassword.
+    changed when anybody is refused. Raises NamedTwice, UnknownRole, BadUsername, WeakPassword.
     """
-    return [seed_user(user, check_strength) for user in users]
+    wanted = list(users)
+    for username, times in Counter(user.username for user in wanted).items():
+        if times > 1:
+            raise NamedTwice(username=username)
+    return [seed_user(user, check_strength) for user in wanted]
 
 
 def seed_user(wanted: NewUser, check_strength: bool) -> Seeded:
@@ -214,14 +226,17 @@ def check_username(username: str) -> None:
 
 
 def set_role(user: User, role: str) -> bool:
-    """Put the user into the role's group and out of the other roles'; tell whether anything changed."""
+    """Put the user into the role's group and out of the other roles'; tell whether anything changed.
+
+    A deactivated user stays that: seeding again must not let in whom somebody has shut out.
+    """
     groups = set(user.groups.filter(name__in=ROLES).values_list("name", flat=True))
     staff = role == "admin"
-    if groups == {role} and user.is_staff == staff and user.is_active:
+    if groups == {role} and user.is_staff == staff:
         return False
     user.groups.remove(*Group.objects.filter(name__in=groups - {role}))
     user.groups.add(Group.objects.get(name=role))
-    User.objects.filter(pk=user.pk).update(is_staff=staff, is_active=True)
+    User.objects.filter(pk=user.pk).update(is_staff=staff)
     return True
 
 

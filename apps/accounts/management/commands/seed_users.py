@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
 
     def handle(self, *args: Any, names: list[str], file: Path | None, dry_run: bool, **options: Any) -> None:
-        wanted = read(file) if file else [named(name) for name in names] or of_the_roles()
+        wanted = [*(read(file) if file else ()), *map(named, names)] if file or names else of_the_roles()
         try:
             with transaction.atomic():
                 seeded = services.seed_users(users=wanted, check_strength=not settings.DEVELOPMENT)
@@ -63,7 +63,7 @@ def read(path: Path) -> list[NewUser]:
         rows = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} cannot be read: {error.__class__.__name__}.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # the latter for dates that no calendar has
         raise CommandError(f"{path} is not YAML: {getattr(error, 'problem_mark', 'see the file')}.") from error
     if not isinstance(rows, list):
         raise CommandError(f"{path} must hold a list of users, each with username and role.")
