@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import re
+import ssl
 import time
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from typing import Any, NoReturn
 
 import httpx
@@ -49,7 +51,7 @@ class Client:
     def __init__(self, connection: Connection):
         self._endpoint = _endpoint(connection.endpoint)
         headers = {"Authorization": _authorization(connection.credentials), "Accept": "application/json"}
-        self._http = httpx.Client(headers=headers, mounts=NO_PROXY, follow_redirects=False)
+        self._http = httpx.Client(headers=headers, mounts=NO_PROXY, follow_redirects=False, verify=_trust())
 
     def close(self) -> None:
         """Give back the connections."""
@@ -188,3 +190,9 @@ def _authorization(credentials: Mapping[str, str]) -> str:
     if not token and username and password:
         return "Basic " + b64encode(f"{username}:{password}".encode()).decode()
     raise Refused("PROVIDER_AUTH", "The account needs a token, or a user name and a password, to use UpCloud.")
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Load the trusted certificates once a process: it takes longer than most calls."""
+    return httpx.create_ssl_context()
