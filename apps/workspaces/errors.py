@@ -27,3 +27,9 @@ class PathTaken(Conflict):
     """Another workspace has the path."""
 
     message = "The path {path} belongs to another workspace."
+
+
+class AnotherActivated(Conflict):
+    """The mark was given to another workspace at the same moment."""
+
+    message = "Another workspace was made active at the same moment; try again."

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.system.services import refused_as
-from apps.workspaces.errors import BadPath, NameTaken, PathTaken, UnknownWorkspace
+from apps.workspaces.errors import AnotherActivated, BadPath, NameTaken, PathTaken, UnknownWorkspace
 from apps.workspaces.models import Workspace
 
 PATH = re.compile(r"/[\w.@+-]+(/[\w.@+-]+)*", re.ASCII)
@@ -19,7 +19,10 @@ PATH = re.compile(r"/[\w.@+-]+(/[\w.@+-]+)*", re.ASCII)
 
 @transaction.atomic
 def create_workspace(*, name: str, path: str, activate: bool = False) -> Workspace:
-    """Create a workspace and, when asked, move the active mark to it. Raises BadPath, NameTaken, PathTaken."""
+    """Create a workspace and, when asked, move the active mark to it.
+
+    Raises BadPath, NameTaken, PathTaken, AnotherActivated.
+    """
     if not PATH.fullmatch(path) or posixpath.normpath(path) != path:
         raise BadPath(name=name, field="path")
     if Workspace.objects.filter(name=name).exists():
@@ -33,9 +36,10 @@ def create_workspace(*, name: str, path: str, activate: bool = False) -> Workspa
 
 @transaction.atomic
 def activate_workspace(*, workspace: Workspace) -> None:
-    """Make this the one active workspace."""
+    """Make this the one active workspace. Raises AnotherActivated."""
     Workspace.objects.filter(active=True).exclude(pk=workspace.pk).update(active=False)
-    Workspace.objects.filter(pk=workspace.pk).update(active=True)
+    with refused_as(AnotherActivated()):
+        Workspace.objects.filter(pk=workspace.pk).update(active=True)
     workspace.active = True
 
 
