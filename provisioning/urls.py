@@ -3,11 +3,13 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 
 from apps.system.api import errors
 from apps.system.api.views import DocsView, HealthView, SchemaView
 
 urlpatterns = [
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("health", HealthView.as_view({"get": "retrieve"})),
     path("v1/schema", SchemaView.as_view(), name="schema"),
@@ -16,6 +18,8 @@ urlpatterns = [
     path("v1/", include("apps.workspaces.api.urls")),
     path("v1/", include("apps.operations.api.urls")),
     path("v1/", include("apps.servers.api.urls")),
+    path("v1/", include("apps.taskservs.api.urls")),
+    path("v1/", include("apps.workflows.api.urls")),
 ]
 
 if settings.EMULATOR:

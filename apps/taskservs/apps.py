@@ -4,7 +4,18 @@ from django.apps import AppConfig
 
 
 class TaskservsConfig(AppConfig):
-    """Name the app."""
+    """Register the kinds, and what servers have to know of taskservs."""
 
     name = "apps.taskservs"
     label = "taskservs"
+
+    def ready(self) -> None:
+        """Register this app's kinds of operation, and its answers to the servers app."""
+        from apps.operations.registry import register
+        from apps.servers import services as servers
+        from apps.taskservs import services
+        from apps.taskservs.kinds import KINDS
+
+        register(KINDS)
+        servers.occupants.append(services.occupants)
+        servers.evictors.append(services.evict)
