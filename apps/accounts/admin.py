@@ -55,7 +55,7 @@ class UserAdmin(DjangoUserAdmin):
     def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **options: Any) -> Any:
         """Offer only the roles that give no more than one's own permissions."""
         if db_field.name == "groups":
-            options["queryset"] = grantable_groups(request.user)
+            options["queryset"] = grantable_groups(request.user).order_by("name")
         return super().formfield_for_manytomany(db_field, request, **options)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:

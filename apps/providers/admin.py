@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -46,7 +47,12 @@ class AccountForm(ServiceForm):
     """An account; the provider is chosen once, the credentials are kept when none are given."""
 
     provider = forms.ChoiceField(choices=lambda: sorted(services.offered.items()))
-    endpoint = forms.URLField(max_length=255, assume_scheme="https", help_text="Where the provider's API is reached.")
+    endpoint = forms.URLField(
+        max_length=255,
+        assume_scheme="https",
+        widget=forms.URLInput({"class": "vLargeTextField"}),
+        help_text="Where the provider's API is reached.",
+    )
     credentials = CredentialsField(
         help_text="One name=value a line: username= and password=, or token=. Stored encrypted, never shown again."
     )
@@ -81,19 +87,22 @@ class AccountAdmin(ReadOnlyAdmin):
 
     read_permission = add_permission = change_permission = "account_change"
     form = AccountForm
-    list_display = ("__str__", "workspace", "endpoint", "enabled", "refreshed_at", "created_at")
+    list_display = ("__str__", "workspace", "endpoint", "enabled", "read_at", "created_at")
     list_filter = ("enabled", "workspace")
     list_select_related = ("workspace",)
     sortable_by = ()
     actions = ["read_catalogue"]
-    fieldsets = [
-        (None, {"fields": ["provider", "name", "workspace", "endpoint", "enabled", "credentials", "refreshed_at"]})
-    ]
-    readonly_fields = ["refreshed_at"]
+    fieldsets = [(None, {"fields": ["provider", "name", "workspace", "endpoint", "enabled", "credentials", "read_at"]})]
+    readonly_fields = ["read_at"]
 
     def has_account_change_permission(self, request: HttpRequest) -> bool:
         """Ask for the permission to change accounts."""
         return self.allows(request, "account_change")
+
+    @admin.display(description="plans and zones read")
+    def read_at(self, row: Account) -> str:
+        """Show when the catalogue was read."""
+        return localize(row.refreshed_at) if row.refreshed_at else "never"
 
     @admin.action(description="Read plans and zones", permissions=["account_change"])
     def read_catalogue(self, request: HttpRequest, queryset: QuerySet) -> None:
@@ -101,7 +110,7 @@ class AccountAdmin(ReadOnlyAdmin):
 
         def read(account: Account) -> SafeString:
             operation = services.refresh_catalogue(account=account, actor=request.user)
-            return format_html("{}: reading plans and zones, queued as {}.", account, link(operation, operation.pk))
+            return format_html("Reading of plans and zones of {} queued: {}", account, link(operation))
 
         self.act_on_each(request, queryset, read, note="Queued the reading of plans and zones.")
 

@@ -65,10 +65,9 @@ class ServerAdmin(ReadOnlyAdmin):
     search_help_text = "Part of a hostname or address, or an id."
     actions = ["delete_servers"]
     fieldsets = [
-        (None, {"fields": ["hostname", "status_badge", "stands_for", "ip_address", "workspace", "tag_list"]}),
-        ("Ordered", {"fields": ["account", "plan", "zone"]}),
-        ("At the provider", {"fields": ["ref", "disks_json"]}),
-        (None, {"fields": ["id", "created_at"]}),
+        (None, {"fields": [("hostname", "status_badge"), ("ip_address", "stands_for"), "workspace", "tag_list"]}),
+        ("Order", {"fields": [("account", "plan", "zone"), ("id", "created_at")]}),
+        ("Machine at the provider", {"fields": ["ref", "disks_json"]}),
     ]
 
     def has_server_delete_permission(self, request: HttpRequest) -> bool:
@@ -85,7 +84,7 @@ class ServerAdmin(ReadOnlyAdmin):
 
         def delete(server: Server) -> SafeString:
             operation = services.delete_server(server_id=server.pk, actor=request.user, force=force)
-            return format_html("{}: deletion queued as {}.", server.hostname, link(operation, operation.pk))
+            return format_html("Deletion of {} queued: {}", server.hostname, link(operation))
 
         self.act_on_each(request, queryset, delete, note="Queued its deletion.")
         return None

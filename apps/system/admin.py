@@ -58,7 +58,10 @@ def link(row: Model | None, text: Any = None) -> SafeString | str:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows below a page's fields: cells may be safe HTML, `more` is the address of the whole list."""
+    """Rows below a page's fields, for those who hold `permission`.
+
+    Cells may be safe HTML, `more` is the address of the whole list.
+    """
 
     title: str
     columns: Sequence[str]
@@ -66,6 +69,7 @@ class Table:
     more: str = ""
     more_text: str = "Show all"
     empty: str = "None."
+    permission: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,9 +112,6 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
-    class Media:
-        css = {"all": ["system/admin.css"]}
-
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """Select what the user may see."""
         rows = super().get_queryset(request)
@@ -144,6 +145,10 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         """Return what stands below the fields of a row's page."""
         return []
 
+    def may_see(self, request: HttpRequest, table: Table) -> bool:
+        """Tell whether the user may see a table on a page that the user may see."""
+        return not table.permission or self.allows(request, table.permission)
+
     def buttons(self, request: HttpRequest, row: Any) -> list[Button]:
         """Return the actions that a row's page offers; those the user may not take are left out afterwards."""
         return []
@@ -155,7 +160,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         if obj is not None:
             allowed = self.get_actions(request)
             buttons = [button for button in self.buttons(request, obj) if button.action in allowed]
-            context |= {"tables": self.tables(request, obj), "buttons": buttons}
+            tables = [table for table in self.tables(request, obj) if self.may_see(request, table)]
+            context |= {"tables": tables, "buttons": buttons}
         return super().render_change_form(request, context, *args, obj=obj, **options)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -177,7 +183,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
             try:
                 said = act(row)
             except DomainError as refusal:
-                self.message_user(request, f"{row}: {refusal.text}", messages.ERROR)
+                self.message_user(request, f"{self.opts.verbose_name} {row}: {refusal.text}", messages.ERROR)
             else:
                 self.log_change(request, row, note)
                 self.message_user(request, said, messages.SUCCESS)

@@ -1,4 +1,4 @@
-"""Operations in the admin: what happens, why it waits, and cancelling."""
+"""The pages of operations and events."""
 
 from __future__ import annotations
 
@@ -8,70 +8,14 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import localize
+from django.template.defaultfilters import truncatechars
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.operations import registry, services
+from apps.operations.admin.parts import children_of, kind_title, log_of, outcome, status_badge, target_link, waiting
 from apps.operations.models import Event, Operation
-from apps.system.admin import Button, ReadOnlyAdmin, Table, badge, link, list_of, pretty
-
-SHOWN_EVENTS, SHOWN_CHILDREN = 500, 100
-
-# What the first part of a target means: the apps above name the admin page that takes its second part.
-target_pages: dict[str, str] = {}
-
-
-def target_link(target: str) -> SafeString | str:
-    """Show a target as a link to its page, where it has one."""
-    prefix, _, key = target.partition(":")
-    if prefix in target_pages and key:
-        return format_html('<a href="{}">{}</a>', reverse(target_pages[prefix], args=[key]), target)
-    return target or "-"
-
-
-def kind_title(operation: Operation) -> str:
-    """Return what an operation does, in words."""
-    kind = registry.kinds().get(operation.kind)
-    return kind.title if kind else operation.kind
-
-
-def status_badge(operation: Operation) -> SafeString:
-    """Show the status in its colour, and that something is being undone."""
-    if operation.is_undoing:
-        return format_html("{} {}", badge(operation.status), badge("undoing"))
-    return badge(operation.status)
-
-
-def waiting(operation: Operation) -> str:
-    """Say why an operation is not done yet; nothing once it is."""
-    if operation.due_at is None:
-        return ""
-    when = localize(operation.due_at)
-    if operation.lease_owner:
-        told = " It has been told to stop." if operation.cancel_asked_at and not operation.has_ended else ""
-        return f"At work in {operation.lease_owner}; its lease runs until {when}.{told}"
-    if operation.due_at <= timezone.now():
-        return f"{operation.note} Due since {when}; waits for a free worker.".strip()
-    return f"{operation.note.rstrip('.') or 'Waiting'}. Next try at {when}."
-
-
-def operations_table(operations: QuerySet, *, title: str, more: str, most: int = 20) -> Table:
-    """Return operations as a table for another page, newest first."""
-    rows = operations.select_related("actor").order_by("-created_at", "-id")[:most]
-    return Table(
-        title=title,
-        columns=["Operation", "Status", "Asked by", "Created", "What it says"],
-        rows=[
-            [link(row, kind_title(row)), status_badge(row), row.actor, row.created_at, row.error or row.note]
-            for row in rows
-        ],
-        more=more,
-        empty="No operations.",
-        permission="operation_read",
-    )
+from apps.system.admin import Button, ReadOnlyAdmin, Table, badge, link, pretty
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -102,7 +46,7 @@ class OperationAdmin(ReadOnlyAdmin):
     search_help_text = "An operation's id, or part of a target such as server:srv-…"
     actions = ["cancel_selected"]
     fieldsets = [
-        (None, {"fields": [("what", "state_badge"), "target_page", "parent", ("workspace", "actor")]}),
+        (None, {"fields": [("what", "state_badge"), "target_page", ("workspace", "actor")]}),
         ("Request and result", {"fields": ["params_json", "result_json"]}),
         (
             "Times and engine",
@@ -122,7 +66,16 @@ class OperationAdmin(ReadOnlyAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Operation | None = None) -> list[tuple[str | None, dict]]:
         """Begin with why it waits or failed, where it does."""
-        facts = {"waiting_for": obj.due_at, "attempts": obj.tries or obj.crashes, "problem": obj.error} if obj else {}
+        facts = (
+            {}
+            if obj is None
+            else {
+                "waiting_for": obj.due_at,
+                "attempts": obj.tries or obj.crashes,
+                "problem": obj.error,
+                "parent": obj.parent_id,
+            }
+        )
         urgent = [name for name, fact in facts.items() if fact]
         (title, first), *others = super().get_fieldsets(request, obj)
         head, *rest = first["fields"]
@@ -146,7 +99,7 @@ class OperationAdmin(ReadOnlyAdmin):
 
         def cancel(operation: Operation) -> SafeString:
             services.cancel(operation=operation)
-            return format_html("{}: {}", link(operation, f"{operation.kind} {operation.pk}"), outcome(operation))
+            return format_html("Operation {}: {}", link(operation), outcome(operation))
 
         self.act_on_each(request, queryset.select_related(None), cancel, note="Cancelled.")
 
@@ -177,8 +130,7 @@ class OperationAdmin(ReadOnlyAdmin):
     @admin.display(description="why it waits, or failed")
     def why(self, row: Operation) -> str:
         """Show the shortest explanation."""
-        text = row.error or (waiting(row) if row.due_at else "")
-        return text if len(text) <= 120 else text[:119] + "…"
+        return truncatechars(row.error or waiting(row), 120)
 
     @admin.display(description="waiting for")
     def waiting_for(self, row: Operation) -> str:
@@ -215,51 +167,12 @@ class OperationAdmin(ReadOnlyAdmin):
         return pretty(row.result)
 
 
-def outcome(operation: Operation) -> str:
-    """Say what cancelling came to, as it then truly is."""
-    if not operation.has_ended:
-        return "told to stop; its worker is still at work."
-    if operation.is_undoing:
-        return "cancelled; what it made is being undone."
-    return f"{operation.status}."
-
-
-def children_of(operation: Operation) -> list[Table]:
-    """Return the operations that this one has started, oldest first."""
-    children = list(operation.children.order_by("created_at", "id")[:SHOWN_CHILDREN])
-    if not children:
-        return []
-    rows = [[link(row, kind_title(row)), target_link(row.target), status_badge(row), row.error] for row in children]
-    more = list_of(Operation, parent=operation.pk)
-    return [Table("Children", ["Operation", "Target", "Status", "Error"], rows, more, "Show all in a list")]
-
-
-def log_of(operation: Operation) -> Table:
-    """Return the end of the log, newest last."""
-    events = list(operation.events.order_by("-seq")[:SHOWN_EVENTS])[::-1]
-    cut = f", the last {SHOWN_EVENTS} of {events[-1].seq} lines" if events and events[0].seq > 1 else ""
-    return Table(
-        title=f"Events{cut}",
-        columns=["#", "Time", "Level", "Message"],
-        rows=[[link(event, event.seq), event.at, badge(event.level), event_text(event)] for event in events],
-        more=list_of(Event, operation=operation.pk) if cut else "",
-        more_text="Show all events",
-        empty="Nothing has happened yet.",
-    )
-
-
-def event_text(event: Event) -> SafeString:
-    """Show a line, its data folded away."""
-    data = format_html("<details><summary>data</summary>{}</details>", pretty(event.data)) if event.data else ""
-    return format_html("{}{}", event.message, data)
-
-
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
     """Lines of the log; they are reached from their operations."""
 
     read_permission = "operation_read"
-    list_display = ("seq", "at", "level_badge", "message", "operation")
+    list_display = ("seq", "at", "level_badge", "line", "operation_page")
     list_filter = ("level",)
     list_select_related = ("operation",)
     sortable_by = ()
@@ -274,6 +187,16 @@ class EventAdmin(ReadOnlyAdmin):
     def level_badge(self, row: Event) -> SafeString:
         """Show how much it matters."""
         return badge(row.level)
+
+    @admin.display(description="message")
+    def line(self, row: Event) -> str:
+        """Show the beginning of the line."""
+        return truncatechars(row.message, 200)
+
+    @admin.display(description="operation")
+    def operation_page(self, row: Event) -> SafeString | str:
+        """Show whose line it is."""
+        return link(row.operation)
 
     @admin.display(description="message")
     def text(self, row: Event) -> SafeString:

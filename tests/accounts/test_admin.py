@@ -1,0 +1,114 @@
+"""People in the admin site: the admin role manages them, and nobody lifts themselves."""
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+
+from apps.accounts.models import User
+from tests.conftest import PASSWORD
+from tests.console import browser, listing, page, seeded, staff
+
+ADD = "/admin/accounts/user/add/"
+
+
+@pytest.fixture
+def chief(db):
+    return seeded("chief", "admin")
+
+
+@pytest.fixture
+def owner(db):
+    return User.objects.create_superuser("owner", password=PASSWORD)
+
+
+def given(user, **facts):
+    groups = [group.pk for group in user.groups.all()]
+    return {"username": user.username, "is_active": "on", "groups": groups} | facts
+
+
+def test_it_lets_the_admin_role_add_people_and_give_roles(chief):
+    client = browser(chief)
+    new = {"username": "erin", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    assert client.post(ADD, new).status_code == 302
+    erin = User.objects.get(username="erin")
+    role = Group.objects.get(name="operator")
+    assert client.post(page(erin), given(erin, groups=[role.pk])).status_code == 302
+    assert list(erin.groups.all()) == [role]
+
+
+def test_it_does_not_let_the_admin_role_make_superusers(chief, bob):
+    extra = Permission.objects.get(codename="add_schedule")
+    for person in (bob, chief):
+        facts = {"is_superuser": "on", "is_staff": "on", "user_permissions": [extra.pk]}
+        assert browser(chief).post(page(person), given(person, **facts)).status_code == 302
+        person.refresh_from_db()
+        assert not person.is_superuser
+        assert not person.user_permissions.exists()
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_it_does_not_let_the_admin_role_take_over_a_superuser(chief, owner, active):
+    User.objects.filter(pk=owner.pk).update(is_active=active)
+    client = browser(chief)
+    password = {"usable_password": "true", "password1": "another-password-1", "password2": "another-password-1"}
+    assert client.post(f"/admin/accounts/user/{owner.pk}/password/", password).status_code == 403
+    assert client.post(page(owner), given(owner)).status_code == 403
+    assert client.post(page(owner).replace("change", "delete"), {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [owner.pk], "post": "yes"}
+    client.post(listing(User), chosen)
+    owner.refresh_from_db()
+    assert owner.check_password(PASSWORD)
+
+
+def test_it_does_not_let_anybody_give_more_than_they_have(bob):
+    clerk = staff("clerk", "view_user", "change_user", "server_read")
+    client, role = browser(clerk), Group.objects.get(name="admin")
+    for person in (bob, clerk):
+        client.post(page(person), given(person, groups=[role.pk]))
+        assert role not in person.groups.all()
+    assert browser(clerk).post(page(seeded("chief", "admin")), {"username": "x"}).status_code == 403
+
+
+def test_it_keeps_the_documented_roles_as_documented(chief, owner):
+    role = Group.objects.get(name="viewer")
+    before = set(role.permissions.all())
+    for person in (chief, owner):
+        assert browser(person).post(page(role), {"name": "viewer", "permissions": []}).status_code == 403
+        assert browser(person).post(page(role).replace("change", "delete"), {"post": "yes"}).status_code == 403
+    assert set(role.permissions.all()) == before
+
+
+def test_it_offers_only_one_s_own_permissions_for_groups(chief):
+    client = browser(chief)
+    mine, beyond = Permission.objects.get(codename="server_read"), Permission.objects.get(codename="add_schedule")
+    assert client.post("/admin/auth/group/add/", {"name": "a", "permissions": [beyond.pk]}).status_code == 200
+    assert client.post("/admin/auth/group/add/", {"name": "b", "permissions": [mine.pk]}).status_code == 302
+    assert not Group.objects.filter(name="a").exists()
+    strong = Group.objects.create(name="strong")
+    strong.permissions.add(beyond)
+    assert client.post(page(strong), {"name": "strong", "permissions": []}).status_code == 403
+
+
+def test_it_does_not_let_people_delete_themselves(chief):
+    assert browser(chief).post(page(chief).replace("change", "delete"), {"post": "yes"}).status_code == 403
+
+
+def test_it_locks_out_who_fails_too_often_with_a_page(chief, settings):
+    settings.AXES_FAILURE_LIMIT = 3
+    client = Client()
+    wrong = {"username": "chief", "password": "wrong"}
+    answers = [client.post("/admin/login/", wrong) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    assert "Too many failed logins" in answers[-1].content.decode()
+    assert answers[-1]["Content-Type"].startswith("text/html")
+    assert answers[-1]["Retry-After"] == "300"
+    right = {"username": "chief", "password": "correct-horse-battery-staple"}
+    assert client.post("/admin/login/", right).status_code == 429
+
+
+def test_it_answers_a_lockout_of_the_api_as_json(api, chief, settings):
+    settings.AXES_FAILURE_LIMIT = 2
+    wrong = {"username": "chief", "password": "wrong"}
+    answers = [api().post("/v1/auth/login", wrong) for _ in range(3)]
+    assert answers[-1].status_code == 429
+    assert answers[-1].json()["error"] == "RATE_LIMITED"
