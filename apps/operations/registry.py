@@ -21,10 +21,10 @@ class Kind:
 
     `run` does one short step in the worker; run twice, it adopts what the first run made. `undo` takes back what a
     cancelled operation made. `settle` says what an outcome means for the resource row, in the transaction that records
-    it; it sees the operation as it will be, and is also called when undoing begins and ends. The last three are for
+    it; it sees the operation as it will be, and is also called when undoing begins and ends. The others are for
     workflows: `submit(workspace=…, actor=…, parent=…, **input)` is the service behind the API, `input` checks and
     completes its arguments, `permission` is what the caller needs. `inverse(result, input)` returns the kind and input
-    that take a finished operation back, or None.
+    that take a finished operation back, or None; `leftover(operation)` those that take away what a failed one left.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Kind:
     input: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     permission: str = ""
     inverse: Callable[[dict[str, Any], dict[str, Any]], tuple[str, dict[str, Any]] | None] | None = field(default=None)
+    leftover: Callable[[Operation], tuple[str, dict[str, Any]] | None] | None = None
 
 
 _kinds: dict[str, Kind] = {}

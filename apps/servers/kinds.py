@@ -16,6 +16,7 @@ KINDS = [
         input=creation,
         permission="server_create",
         inverse=lambda result, given: (services.DELETE, {"server_id": result["server_id"], "force": True}),
+        leftover=lambda operation: (services.DELETE, {"server_id": operation.params["server"], "force": True}),
     ),
     Kind(
         name=services.DELETE,
