@@ -150,13 +150,12 @@ def note_end(step: Step, tolerate: tuple[str, ...], log: Log) -> None:
 
 def outcome_of(step: Step, operation: Operation, tolerate: tuple[str, ...]) -> dict[str, Any]:
     """Return what an ended operation means for its step."""
-    kind = kinds().get(operation.kind)
+    kind = kinds().get(step.uses)
     if operation.status == Operation.Status.COMPLETED:
-        back = kind.inverse(operation.result, step.input) if kind and kind.inverse else None
-        lasting = not (kind and kind.inverse)
-        return {"status": Status.COMPLETED, "result": operation.result, "error": None, "inverse": back} | {
-            "lasting": lasting
-        }
+        facts = {"status": Status.COMPLETED, "result": operation.result, "error": None}
+        if kind is None or kind.inverse is None:
+            return {**facts, "lasting": True}
+        return {**facts, "inverse": kind.inverse(operation.result, step.input)}
     if operation.status == Operation.Status.FAILED:
         if operation.error_code in tolerate:
             return {"status": Status.SKIPPED, "error": operation.error}
