@@ -1,5 +1,7 @@
 """Every setting, read from the environment; `README.md` lists the ones a deployment gives."""
 
+import os
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -88,6 +90,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA journal_size_limit=27103364;",
     }
+    # A file, for a database in memory has one connection only, and some tests are about two.
+    test_name = str(Path(tempfile.gettempdir()) / f"provisioning-test-{os.getpid()}.sqlite3")
+    DATABASES["default"]["TEST"] = {"NAME": test_name}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # ── people ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -39,6 +39,23 @@ class OrderedJSON(models.TextField):
         return orjson.loads(value) if isinstance(value, str) else value
 
 
+class Answer(models.Model):
+    """What a request with an Idempotency-Key was answered; no body while it is under way."""
+
+    caller = models.CharField(max_length=64)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    body = models.TextField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["caller", "key"], name="one_answer_a_key")]
+
+    def __str__(self) -> str:
+        return f"{self.caller} {self.key}"
+
+
 class System(models.Model):
     """No table: carries the permission to read the service's own figures."""
 

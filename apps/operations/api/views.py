@@ -45,6 +45,7 @@ class OperationViewSet(ListMixin, APIViewSet):
     queryset, serializer_class, filterset_class = Operation.objects.all(), OperationOut, OperationFilters
     orderings = ("created_at", "updated_at", "status", "kind")
     query_parameters = {"events": {"after"}}
+    waits = ("cancel",)
     permissions = {
         "list": "operation_read",
         "retrieve": "operation_read",

@@ -17,6 +17,7 @@ from rest_framework.viewsets import GenericViewSet, ViewSet
 
 from apps.system.api.fields import check_query
 from apps.system.api.lists import PAGING, StrictFilters, answer_list
+from apps.system.api.once import key_of, once
 from apps.system.services import uptime_seconds
 
 
@@ -43,6 +44,14 @@ class APIViewSet(StrictView, GenericViewSet):
     orderings: tuple[str, ...] = ("created_at",)
     query_parameters: dict[str, set[str]] = {}
     filter_backends: list[Any] = []
+    waits: tuple[str, ...] = ()
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Check the request, then let one with an Idempotency-Key act once."""
+        super().initial(request, *args, **kwargs)
+        if self.action and (key := key_of(request)):
+            method = request.method.lower()
+            setattr(self, method, once(key, getattr(self, method), waits=self.action in self.waits))
 
     def known_parameters(self) -> set[str]:
         """Return the query parameters that this action reads."""
