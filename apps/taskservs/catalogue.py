@@ -16,9 +16,20 @@ from apps.taskservs.errors import UnknownTaskserv
 ROOT = Path(__file__).parent / "catalog"
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One task of a role: its name, and the conditions that it has to meet, all of them."""
+
+    name: str
+    conditions: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Definition:
-    """One entry of the catalogue; `tasks` maps a file of the role (`install`, `verify`, `remove`) to its task names."""
+    """One entry of the catalogue; `tasks` holds those of the role's files `install`, `verify` and `remove`.
+
+    A key of a configuration reaches the role as a variable of that name after the role's own: `redis_port`.
+    """
 
     name: str
     title: str
@@ -28,7 +39,8 @@ class Definition:
     requires: tuple[str, ...]
     conflicts: tuple[str, ...]
     options: dict[str, Any]
-    tasks: dict[str, tuple[str, ...]]
+    defaults: dict[str, Any]
+    tasks: dict[str, tuple[Entry, ...]]
 
     @property
     def config_schema(self) -> dict[str, Any]:
@@ -60,19 +72,21 @@ def read(directory: Path) -> Definition:
         requires=tuple(given["requires"]),
         conflicts=tuple(given["conflicts"]),
         options=given["options"],
-        tasks={phase: task_names(directory, phase) for phase in ("install", "verify", "remove")},
+        defaults=yaml.safe_load((directory / "defaults" / "main.yml").read_text()),
+        tasks={file: tuple(entries(directory, file)) for file in ("install", "verify", "remove")},
     )
 
 
-def task_names(directory: Path, phase: str) -> tuple[str, ...]:
-    """Return the names of a tasks file's tasks, in their order."""
-    return tuple(names(yaml.safe_load((directory / "tasks" / f"{phase}.yml").read_text())))
+def entries(directory: Path, file: str) -> Iterator[Entry]:
+    """Yield the tasks of a tasks file, in their order."""
+    yield from flat(yaml.safe_load((directory / "tasks" / f"{file}.yml").read_text()))
 
 
-def names(tasks: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the names of tasks, those within a block instead of the block's own."""
+def flat(tasks: list[dict[str, Any]], above: tuple[str, ...] = ()) -> Iterator[Entry]:
+    """Yield tasks, those within a block, with its conditions, instead of the block itself."""
     for task in tasks:
-        yield from names(task["block"]) if "block" in task else [task["name"]]
+        conditions = (*above, task["when"]) if "when" in task else above
+        yield from flat(task["block"], conditions) if "block" in task else [Entry(task["name"], conditions)]
 
 
 def definition_named(name: str) -> Definition:

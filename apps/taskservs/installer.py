@@ -5,6 +5,7 @@ One short step walks a share of the tasks and stores how far it came, so that pr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
@@ -12,8 +13,8 @@ from django.db import transaction
 
 from apps.operations.errors import Refused
 from apps.operations.steps import Context, Wait
-from apps.servers.models import Server
 from apps.taskservs import services
+from apps.taskservs.conditions import hosts_of, variables_of
 from apps.taskservs.plans import Part
 
 STEPS, PAUSE_SECONDS = 5, 0.3
@@ -27,16 +28,25 @@ NOTHING = {
 
 @dataclass(frozen=True)
 class Task:
-    """One task of a role, to be run on all servers of its part."""
+    """One task of a role, with the hosts that it would run on."""
 
     part: Part
     file: str
     name: str
+    hosts: list[str]
 
 
 def tasks_of(parts: list[Part], files: tuple[str, ...]) -> list[Task]:
-    """Return the tasks that the parts need, in order."""
-    return [Task(part, file, name) for part in parts for file in files for name in part.definition.tasks[file]]
+    """Return the tasks of the parts, in order."""
+    return [task for part in parts for file in files for task in tasks_in(part, file)]
+
+
+def tasks_in(part: Part, file: str) -> Iterator[Task]:
+    """Yield the tasks of one file of a role."""
+    hosts = [server.hostname for server in part.servers]
+    variables = variables_of(part.definition, part.version, part.config, hosts)
+    for entry in part.definition.tasks[file]:
+        yield Task(part, file, entry.name, hosts_of(entry, variables, hosts))
 
 
 def refuse_unless_emulated(parts: list[Part]) -> None:
@@ -56,19 +66,19 @@ def walk(context: Context, tasks: list[Task], *, so_far: str) -> Wait | None:
         context.save(begun=True)
         services.note_begun([task.part.taskserv_id for task in share if task.file in INSTALLING])
     for task in share:
-        for server in task.part.servers:
-            tell(context, task, server)
+        for host in task.hosts:
+            tell(context, task, host)
     if end >= len(tasks):
         return None
     note = f"{share[-1].part.definition.name}: {end} of {len(tasks)} tasks walked (emulated)"
     return Wait(PAUSE_SECONDS, {**context.state, so_far: end, "installed": finished(tasks, end)}, note)
 
 
-def tell(context: Context, task: Task, server: Server) -> None:
+def tell(context: Context, task: Task, host: str) -> None:
     """Log a task on a server for what it is: walked, not run."""
     context.log(
-        f"{server.hostname}: {task.name} ({NOTHING[task.file]})",
-        server=server.hostname,
+        f"{host}: {task.name} ({NOTHING[task.file]})",
+        server=host,
         taskserv=task.part.definition.name,
         version=task.part.version,
         file=task.file,
@@ -90,8 +100,9 @@ def changes(parts: list[Part], files: tuple[str, ...]) -> list[dict[str, object]
             "server": server.hostname,
             "taskserv": part.definition.name,
             "version": part.version,
-            "tasks": [task.name for task in tasks_of([part], files)],
+            "tasks": [task.name for task in tasks if server.hostname in task.hosts],
         }
         for part in parts
+        for tasks in [tasks_of([part], files)]
         for server in part.servers
     ]

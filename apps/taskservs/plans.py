@@ -49,6 +49,7 @@ class Part:
             "taskserv": self.taskserv_id,
             "name": self.definition.name,
             "version": self.version,
+            "config": self.config,
             "servers": servers,
         }
 
@@ -178,7 +179,7 @@ def parts_of(plan: list[dict[str, Any]]) -> list[Part]:
         Part(
             definition=definition_named(part["name"]),
             version=part["version"],
-            config={},
+            config=part["config"],
             servers=[servers[id] for id in part["servers"] if id in servers],
             taskserv_id=part["taskserv"],
         )

@@ -1,0 +1,53 @@
+"""Which tasks of a role would run: their conditions are weighed as far as they can be known without the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from jinja2 import TemplateSyntaxError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from apps.taskservs.catalogue import Definition, Entry
+
+JINJA = ImmutableSandboxedEnvironment(autoescape=False)  # noqa: S701 - conditions, no HTML
+HOST, HOSTS = "inventory_hostname", "ansible_play_hosts_all"
+
+
+@cache
+def compiled(expression: str) -> tuple[frozenset[str], Callable[..., Any] | None]:
+    """Return what an expression refers to, and the expression itself, or None when it uses what only Ansible knows."""
+    try:
+        needed = frozenset(meta.find_undeclared_variables(JINJA.parse("{{ " + expression + " }}")))
+        return needed, JINJA.compile_expression(expression)
+    except TemplateSyntaxError:
+        return frozenset(), None
+
+
+def variables_of(definition: Definition, version: str, config: dict[str, Any], hosts: list[str]) -> dict[str, Any]:
+    """Return a role's variables: its defaults, the configuration over them, and those that follow from others."""
+    given = {f"{definition.name}_{key}": value for key, value in {**config, "version": version}.items()}
+    known: dict[str, Any] = {HOSTS: hosts}
+    for name, value in {**definition.defaults, **given}.items():
+        if name in given or not is_template(value):
+            known[name] = value
+            continue
+        needed, evaluate = compiled(value.strip()[2:-2].strip())
+        if evaluate and needed <= known.keys():
+            known[name] = evaluate(known)
+    return known
+
+
+def is_template(value: Any) -> bool:
+    """Tell whether a default follows from others."""
+    return isinstance(value, str) and "{{" in value
+
+
+def hosts_of(entry: Entry, variables: dict[str, Any], hosts: list[str]) -> list[str]:
+    """Return the hosts that a task would run on; what only the machine can tell is taken as true."""
+    for condition in entry.conditions:
+        needed, evaluate = compiled(condition)
+        if evaluate and needed <= variables.keys() | {HOST}:
+            hosts = [host for host in hosts if evaluate({**variables, HOST: host})]
+    return hosts

@@ -1,0 +1,45 @@
+import pytest
+
+from apps.taskservs.models import Taskserv
+from tests.console import browser, listing, page, seeded
+
+EMULATED = "emulated: nothing is really installed"
+
+
+@pytest.fixture
+def chief(db):
+    return browser(seeded("chief", "admin"))
+
+
+def test_it_lists_taskservs_and_says_that_they_are_emulated(chief, install, web_01, web_02):
+    install("redis", ["web-02", "web-01"])
+    html = chief.get(listing(Taskserv)).content.decode()
+    assert "web-01, web-02" in html and "badge-running" in html and EMULATED in html
+    assert "1 taskserv" in chief.get(listing(Taskserv), {"q": "web-0"}).content.decode()
+    for query in ({"name": "nginx"}, {"q": "db-01"}, {"servers__id": "srv-other"}):
+        assert "0 taskservs" in chief.get(listing(Taskserv), query).content.decode()
+
+
+def test_it_shows_a_taskserv_whole_and_changes_nothing(chief, install, web_01):
+    taskserv = Taskserv.objects.get(pk=install("redis", config={"port": 6380}))
+    html = chief.get(page(taskserv)).content.decode()
+    for text in (taskserv.id, "6380", EMULATED, page(web_01), "Install a taskserv"):
+        assert text in html, text
+    assert chief.post(page(taskserv), {"name": "nginx"}).status_code == 403
+
+
+def test_it_stands_on_its_servers_page(chief, install, web_01):
+    taskserv = Taskserv.objects.get(pk=install("redis"))
+    html = chief.get(page(web_01)).content.decode()
+    assert page(taskserv) in html and EMULATED in html
+
+
+def test_it_asks_the_same_number_of_queries_for_any_number_of_rows(
+    chief, install, web_01, django_assert_max_num_queries
+):
+    install("redis")
+    install("nginx")
+    install("kubernetes")
+    chief.get(listing(Taskserv))
+    with django_assert_max_num_queries(12):
+        chief.get(listing(Taskserv))

@@ -1,0 +1,56 @@
+"""What a server's deletion has to know of taskservs; here with real servers of the emulated cloud."""
+
+import pytest
+
+from apps.operations.models import Operation
+from apps.servers.models import Server
+from apps.taskservs.models import Taskserv
+from tests.refusals import refused
+
+
+@pytest.fixture
+def two(api, alice, body, run_worker):
+    """Two servers made through the API."""
+    for hostname in ("web-01", "web-02"):
+        assert api(alice).post("/v1/servers/create", {**body, "hostname": hostname}).status_code == 200
+    run_worker()
+    assert set(Server.objects.values_list("status", "emulated")) == {("running", True)}
+    return {server.hostname: server for server in Server.objects.all()}
+
+
+def test_it_keeps_an_occupied_server_from_being_deleted(two, install, api, alice):
+    id = install("redis", ["web-01"])
+    message = refused(api(alice).delete(f"/v1/servers/{two['web-01'].id}"), 409)["message"]
+    assert "redis" in message and id in message
+    assert api(alice).delete(f"/v1/servers/{two['web-02'].id}").status_code == 200
+
+
+def test_it_goes_with_a_server_that_is_deleted_by_force(two, install, api, alice, run_worker):
+    both, one = install("redis", ["web-01", "web-02"]), install("nginx", ["web-01"])
+    assert api(alice).delete(f"/v1/servers/{two['web-01'].id}", {"force": True}).status_code == 200
+    assert Taskserv.objects.filter(pk=one).exists()  # it stays until the machine is proven gone
+    run_worker()
+    [left] = api(alice).get("/v1/taskservs").json()
+    assert (left["id"], left["servers"]) == (both, ["web-02"])
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_it_ends_an_installation_whose_server_is_deleted_by_force(two, ask, step, api, alice, run_worker, begun):
+    answer = ask("redis", ["web-01"])
+    if begun:
+        step(answer)
+    api(alice).delete(f"/v1/servers/{two['web-01'].id}", {"force": True})
+    run_worker()
+    operation = Operation.objects.get(pk=answer.json()["id"])
+    assert operation.status == "failed" and operation.error_code in ("CONFLICT", "SERVER_GONE"), operation.error
+    assert list(Server.objects.values_list("hostname", flat=True)) == ["web-02"]
+    assert not Taskserv.objects.exists()
+
+
+def test_it_ends_a_removal_whose_server_is_deleted_by_force(two, install, step, api, alice, run_worker):
+    id = install("redis", ["web-01"])
+    answer = api(alice).delete(f"/v1/taskservs/{id}")
+    api(alice).delete(f"/v1/servers/{two['web-01'].id}", {"force": True})
+    run_worker()
+    assert Operation.objects.get(pk=answer.json()["id"]).has_ended
+    assert not Taskserv.objects.exists()
