@@ -148,11 +148,24 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},  # asks no server on the internet
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "Health": ["healthy", "unhealthy"],
+        "OperationStatus": "apps.operations.models.Operation.Status",
+        "ServerStatus": "apps.servers.models.Server.Status",
+        "StepStatus": "apps.workflows.models.Step.Status",
+        "TaskservStatus": "apps.taskservs.models.Taskserv.Status",
+        "Level": "apps.operations.models.Event.Level",
+    },
     "PREPROCESSING_HOOKS": ["apps.system.api.schema.only_documented_paths"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.system.api.schema.answers_are_complete",
+    ],
 }
 
 # ── the engine ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -24,7 +24,7 @@ def check_deployment(app_configs: Any, **options: Any) -> list[CheckMessage]:
         (
             settings.EMULATOR,
             "system.E003",
-            "The emulated cloud is mounted: anybody could create machines that do not exist.",
+            "EMULATOR is on: anybody could create machines that do not exist.",
             "Unset EMULATOR.",
         ),
         (

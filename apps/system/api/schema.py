@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from apps.system.api.errors import ErrorOut, ValidationErrorOut
 from apps.system.api.lists import MOST_PER_PAGE, PER_PAGE
+from apps.system.api.rendering import MEDIA_TYPE
 
 PAGING = [
     OpenApiParameter("page", int, description="The page, from 1; without it the complete list is answered."),
@@ -19,6 +20,14 @@ PAGING = [
 def only_documented_paths(endpoints: list[Any], **options: Any) -> list[Any]:
     """Keep the API and the health check; the admin and the emulated cloud are not part of the schema."""
     return [item for item in endpoints if item[0].startswith(("/v1/", "/health")) and "catch_all" not in item[0]]
+
+
+def answers_are_complete(result: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """Say that an answer has every key of its shape; only an error may come without details."""
+    for name, shape in result["components"]["schemas"].items():
+        if name.endswith("Out"):
+            shape["required"] = [key for key in shape["properties"] if key != "details"]
+    return result
 
 
 class Schema(AutoSchema):
@@ -38,8 +47,21 @@ class Schema(AutoSchema):
             OpenApiParameter("ordering", str, enum=names, description="The order; - in front reverses it."),
         ]
 
+    def _get_request_body(self, direction: str = "request") -> dict[str, Any] | None:
+        """Describe the body of a DELETE too; all of it may be left out."""
+        if self.method != "DELETE":
+            return super()._get_request_body(direction)
+        shape, _ = self._get_request_for_media_type(self.get_request_serializer(), direction)
+        return {"content": {MEDIA_TYPE: {"schema": shape}}} if shape else None
+
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
-        bodies = super()._get_response_bodies(direction)
+        """Answer 200 unless said otherwise, to POST and DELETE too, where the framework supposes 201 and 204."""
+        shapes = self.get_response_serializers()
+        shapes = shapes if isinstance(shapes, dict) else {200: shapes}
+        bodies = {
+            str(status): self._get_response_for_code(shape, str(status), direction=direction)
+            for status, shape in shapes.items()
+        }
         for status in self.error_statuses():
             shape = ValidationErrorOut if status == "400" else ErrorOut
             bodies.setdefault(status, self._get_response_for_code(shape, status))
