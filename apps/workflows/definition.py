@@ -111,6 +111,11 @@ def parse(raw: Any) -> Definition:
     check_parameters(raw.get("parameters", {}))
     check_needs(raw["steps"])
     check_expressions(raw)
+    return build(raw)
+
+
+def build(raw: Mapping[str, Any]) -> Definition:
+    """Return the definition that checked data describes."""
     return Definition(
         title=raw["title"],
         description=raw.get("description", "").strip(),
@@ -125,9 +130,9 @@ def parse(raw: Any) -> Definition:
 
 
 @lru_cache(maxsize=64)
-def parse_text(text: bytes) -> Definition:
-    """Return the definition in a piece of JSON, such as the one pinned to a workflow."""
-    return parse(orjson.loads(text))
+def pinned(text: bytes) -> Definition:
+    """Return the definition that was pinned to a workflow as JSON, having been checked then."""
+    return build(orjson.loads(text))
 
 
 def parse_step(raw: Mapping[str, Any]) -> StepDefinition:
@@ -199,7 +204,8 @@ def check_expressions(raw: Mapping[str, Any]) -> None:
         for key, extra in EXPRESSIONS.items():
             place, names = f"step {step['name']}: {key}", GIVEN | (extra if "for_each" in step else set())
             read = check_reads(place, step.get(key), names)
-            strange = read and read - all_needs(step["name"], needs)
+            strange = read - needs[step["name"]]
+            strange = strange and strange - all_needs(step["name"], needs)
             if strange:
                 raise DefinitionError(f"{place}: it reads step {', '.join(sorted(strange))} without needing it")
     check_reads("target", raw.get("target"), {"parameters"})

@@ -12,7 +12,7 @@ from apps.operations.errors import Refused
 from apps.operations.steps import Context, Done, Wait
 from apps.workflows import planner
 from apps.workflows.board import Board, StepState
-from apps.workflows.definition import Definition, parse_text
+from apps.workflows.definition import Definition, pinned
 from apps.workflows.models import Step, Workflow
 from apps.workflows.planner import Action, Fail, Finish, Refuse, Rollback, Skip, Stop, Submit
 from apps.workflows.services import stepping
@@ -36,7 +36,7 @@ def undo_workflow(context: Context) -> Done | Wait:
 def advance(context: Context, decide: Decide) -> Done | Wait:
     """Plan and act until only waiting is left, or until so much was done that others should have their turn."""
     workflow = Workflow.objects.get(pk=context.operation.pk)
-    definition = parse_text(orjson.dumps(workflow.definition))
+    definition = pinned(orjson.dumps(workflow.definition))
     given = {"parameters": workflow.parameters, "existing": workflow.existing}
     left = MOST_ACTIONS
     while left > 0:

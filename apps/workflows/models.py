@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
 from apps.operations.models import Operation
 from apps.system.models import OrderedJSON
 
 RUN = "workflow.run"
+
+
+class WorkflowQuerySet(models.QuerySet):
+    """Workflows."""
+
+    def visible_to(self, user: Any) -> WorkflowQuerySet:
+        """Select what the user may see: today every user who may read any, reads all."""
+        return self
 
 
 class Workflow(models.Model):
@@ -24,6 +34,8 @@ class Workflow(models.Model):
     parameters = OrderedJSON(default=dict)
     existing = OrderedJSON(null=True)
     outputs = OrderedJSON(null=True)
+
+    objects = WorkflowQuerySet.as_manager()
 
     class Meta:
         ordering = ["operation"]
