@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -27,24 +28,64 @@ TO_NEXT = {
     "sqlite": "SELECT (julianday(min(due_at)) - julianday('now')) * 86400 FROM operations_operation",
 }
 DUE = "SELECT 1 FROM operations_operation WHERE due_at <= {now} LIMIT 1"
+
+# Each workspace offers its oldest due operations; they are taken in turns, so that ten thousand of one workspace do not
+# delay the one of another. An operation that has not begun stays where it is while its workspace or lane is full.
+CANDIDATES = """
+    WITH lane AS {once} (
+        SELECT name, most - (
+            SELECT count(*) FROM operations_operation AS other
+            LEFT JOIN workspaces_workspace AS place ON place.id = other.workspace_id
+            WHERE other.status = 'running' AND other.due_at IS NOT NULL
+                AND (other.lane = cap.name OR 'workspace:' || place.name = cap.name)
+        ) AS free FROM operations_lane AS cap
+    ),
+    place AS (
+        SELECT id, coalesce((SELECT free FROM lane WHERE lane.name = 'workspace:' || space.name), 1000000) AS free
+        FROM workspaces_workspace AS space UNION ALL SELECT NULL, 1000000
+    ),
+    candidate AS (
+        SELECT id, due_at, row_number() OVER (PARTITION BY place_id ORDER BY due_at) AS turn
+        FROM (
+            SELECT due.id, due.due_at, due.status, due.lane, place.id AS place_id, place.free AS place_free,
+                row_number() OVER (PARTITION BY place.id, due.status ORDER BY due.due_at) AS place_turn,
+                row_number() OVER (PARTITION BY due.lane, due.status ORDER BY due.due_at) AS lane_turn
+            FROM place {offers}
+        ) AS offered
+        WHERE status <> 'pending' OR (
+            place_turn <= place_free
+            AND lane_turn <= coalesce((SELECT free FROM lane WHERE lane.name = offered.lane), 1000000)
+        )
+    )"""
+OFFER = """
+    SELECT id, due_at, status, lane FROM operations_operation AS mine
+    WHERE mine.workspace_id {is_place} AND mine.due_at <= {now}
+        AND (mine.status <> 'pending'
+            OR place.free > 0 AND mine.lane NOT IN (SELECT name FROM lane WHERE lane.free <= 0))
+    ORDER BY mine.due_at LIMIT %(most)s"""
+OFFERS = {
+    "postgresql": f"""CROSS JOIN LATERAL (
+        ({OFFER.replace("{is_place}", "= place.id")}) UNION ALL
+        ({OFFER.replace("{is_place}", "IS NULL AND place.id IS NULL")})
+    ) AS due""",  # noqa: S608 - constants only
+    "sqlite": f"""JOIN operations_operation AS due
+        ON due.id IN (SELECT id FROM ({OFFER.replace("{is_place}", "IS place.id")}))""",  # noqa: S608 - constants only
+}
 CLAIM = {
-    "postgresql": """
-        WITH due AS (
-            SELECT id FROM operations_operation
-            WHERE due_at <= {now} AND NOT EXISTS (SELECT FROM operations_drain)
-            ORDER BY due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
+    "postgresql": """{candidates},
+        taken AS (
+            SELECT operation.id FROM operations_operation AS operation JOIN candidate ON candidate.id = operation.id
+            WHERE operation.due_at <= {now} AND NOT EXISTS (SELECT FROM operations_drain)
+            ORDER BY candidate.turn, candidate.due_at LIMIT %(most)s FOR UPDATE OF operation SKIP LOCKED
         )
         UPDATE operations_operation AS operation
         SET due_at = {in_lease}, lease_owner = %(owner)s, fence = fence + 1
-        FROM due WHERE operation.id = due.id
+        FROM taken WHERE operation.id = taken.id
         RETURNING operation.id, operation.fence""",
-    "sqlite": """
+    "sqlite": """{candidates}
         UPDATE operations_operation SET due_at = {in_lease}, lease_owner = %(owner)s, fence = fence + 1
-        WHERE id IN (
-            SELECT id FROM operations_operation
-            WHERE due_at <= {now} AND NOT EXISTS (SELECT 1 FROM operations_drain)
-            ORDER BY due_at LIMIT %(most)s
-        )
+        WHERE NOT EXISTS (SELECT 1 FROM operations_drain)
+            AND id IN (SELECT id FROM candidate ORDER BY turn, due_at LIMIT %(most)s)
         RETURNING id, fence""",
 }
 BEGIN = """
@@ -57,11 +98,19 @@ BEGIN = """
     RETURNING *"""
 
 
-def statement(text: str) -> str:
+@cache
+def statement(text: str, vendor: str) -> str:
     """Fill in what databases say differently."""
-    vendor = connection.vendor
-    no = "0" if vendor == "sqlite" else "false"
-    return text.format(now=NOW[vendor], in_lease=IN_LEASE[vendor], in_limit=IN_LIMIT[vendor], false=no)
+    parts = {
+        "now": NOW[vendor],
+        "in_lease": IN_LEASE[vendor],
+        "in_limit": IN_LIMIT[vendor],
+        "false": "0" if vendor == "sqlite" else "false",
+        "once": "MATERIALIZED",
+    }
+    if "{candidates}" in text:
+        parts["candidates"] = CANDIDATES.replace("{offers}", OFFERS[vendor]).format(**parts)
+    return text.format(**parts)
 
 
 def in_seconds(seconds: float) -> Any:
@@ -75,21 +124,24 @@ def lease_seconds() -> float:
 
 
 def claim(*, owner: str, most: int) -> list[Lease]:
-    """Take up to `most` due operations, oldest first; nobody else gets them while the lease lives."""
+    """Take up to `most` due operations, the oldest of each workspace in turn; nobody else gets them for the lease."""
     with connection.cursor() as cursor:
-        if connection.vendor == "sqlite" and not cursor.execute(statement(DUE) % ()).fetchone():
+        if connection.vendor == "sqlite" and not cursor.execute(statement(DUE, "sqlite") % ()).fetchone():
             return []  # reading never waits for the one writer that SQLite allows
         values = {"most": most, "owner": owner[:128], "lease": lease_seconds()}
-        cursor.execute(statement(CLAIM[connection.vendor]), values)
+        cursor.execute(statement(CLAIM[connection.vendor], connection.vendor), values)
         return [Lease(Operation._meta.pk.to_python(id), fence) for id, fence in cursor.fetchall()]
 
 
 def seconds_to_next() -> float:
-    """Return how long it is until something becomes due; what is due and yet not claimed is not waited for."""
+    """Return how long it is until something becomes due, for who has just found nothing to claim.
+
+    What is due all the same belongs to a full lane or is being claimed by another node: a twentieth of a second.
+    """
     with connection.cursor() as cursor:
         cursor.execute(TO_NEXT[connection.vendor])
         left = cursor.fetchone()[0]
-    return float(left) if left is not None and left > 0 else 3600.0
+    return 3600.0 if left is None else max(float(left), 0.05)
 
 
 def begin(lease: Lease) -> Operation | None:
@@ -99,7 +151,7 @@ def begin(lease: Lease) -> Operation | None:
     """
     key = Operation._meta.pk.get_db_prep_value(lease.operation_id, connection)
     values = {"id": key, "fence": lease.fence, "lease": lease_seconds()}
-    return next(iter(Operation.objects.raw(statement(BEGIN), values)), None)
+    return next(iter(Operation.objects.raw(statement(BEGIN, connection.vendor), values)), None)
 
 
 def renew(lease: Lease) -> bool:

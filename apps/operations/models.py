@@ -61,6 +61,7 @@ class Operation(models.Model):
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
     target = models.CharField(max_length=128, blank=True)
+    lane = models.CharField(max_length=128, blank=True)
     check_mode = models.BooleanField(default=False)
     params = OrderedJSON(default=dict)
 
@@ -97,6 +98,8 @@ class Operation(models.Model):
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="operation_due"),
+            models.Index(fields=["workspace", "due_at"], condition=Q(due_at__isnull=False), name="operation_turn"),
+            models.Index(fields=["lane"], condition=Q(due_at__isnull=False) & ~Q(lane=""), name="operation_lane"),
             models.Index(fields=["created_at", "id"], name="operation_created"),
             models.Index(fields=["workspace", "created_at"], name="operation_workspace"),
             models.Index(fields=["status", "created_at"], name="operation_status"),
@@ -172,6 +175,23 @@ class Node(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Lane(models.Model):
+    """A cap: at most so many operations of this name run at once, from their first step to their last.
+
+    The name is `workspace:<name>`, or what the service that submits calls its lane, such as `account:<id>`.
+    """
+
+    name = models.CharField(primary_key=True, max_length=128)
+    most = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["name"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.most} at once"
 
 
 class Drain(models.Model):

@@ -32,11 +32,12 @@ def submit(
     check_mode: bool = False,
     parent: Operation | None = None,
     time_limit: float | None = None,
+    lane: str = "",
 ) -> Operation:
     """Queue an operation, in the transaction of the change it stands for.
 
     `target` names what it changes: a second unfinished operation on the same target is refused. `time_limit`, in
-    seconds, replaces the kind's own. Raises TargetBusy.
+    seconds, replaces the kind's own. `lane` names what it shares with others, for caps. Raises TargetBusy.
     """
     time_limit = time_limit or registry.kind_named(kind).deadline_seconds
     if target and not target_is_new:
@@ -51,6 +52,7 @@ def submit(
             check_mode=check_mode,
             parent=parent,
             time_limit=time_limit,
+            lane=lane,
         )
     if workspace is not None:
         mark_used(workspace)
