@@ -26,6 +26,10 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PORT = env.int("PORT", 8083)
 NODES = env.int("NODES", 1)
 
+# Where each process of this node keeps the times it measures, for GET /metrics to add up.
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(VAR_DIR / "metrics"))
+Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
+
 INSTALLED_APPS = [
     "apps.workflows",
     "apps.taskservs",
@@ -44,6 +48,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
+    "django_prometheus",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_q",
@@ -173,6 +178,7 @@ OPERATIONS = {
     "lease_seconds": env.int("LEASE_SECONDS", 15),
     "cancel_wait_seconds": 5,
     "max_crashes": 3,
+    "keep_days": env.int("KEEP_DAYS", 90),
     "retry_base_seconds": 1.0,
     "retry_cap_seconds": 60.0,
 }

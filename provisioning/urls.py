@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from apps.operations.api.health import PrometheusViewSet, ReadyViewSet
 from apps.system.api import errors
 from apps.system.api.views import DocsView, HealthView, SchemaView
 
@@ -12,6 +13,8 @@ urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("health", HealthView.as_view({"get": "retrieve"})),
+    path("health/ready", ReadyViewSet.as_view({"get": "retrieve"})),
+    path("metrics", PrometheusViewSet.as_view({"get": "retrieve"})),
     path("v1/schema", SchemaView.as_view(), name="schema"),
     path("v1/docs", DocsView.as_view(url_name="schema"), name="docs"),
     path("v1/", include("apps.accounts.api.urls")),

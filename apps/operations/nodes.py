@@ -38,6 +38,16 @@ def live() -> QuerySet[Node]:
     return Node.objects.filter(seen_at__gt=Now() - timedelta(seconds=LIVE_SECONDS))
 
 
+def drain(*, reason: str = "") -> None:
+    """Stop claiming on every node; steps that run go on to their end."""
+    Drain.objects.get_or_create(pk=1, defaults={"reason": reason})
+
+
+def undrain() -> None:
+    """Claim again."""
+    Drain.objects.all().delete()
+
+
 def held_by(name: str) -> int:
     """Count the operations that a node holds."""
     return Operation.objects.unfinished().filter(lease_owner=name).count()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.operations.errors import UnknownKind
-from apps.operations.models import Operation
+from apps.operations.models import Operation, OperationQuerySet
 from apps.operations.steps import Step
 
 
@@ -41,7 +41,17 @@ class Kind:
     leftover: Callable[[Operation], tuple[str, dict[str, Any]] | None] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Timer:
+    """A function (by its dotted name) that runs each so many minutes, on one node."""
+
+    name: str
+    function: str
+    minutes: int
+
+
 _kinds: dict[str, Kind] = {}
+_timers: dict[str, Timer] = {}
 
 
 def register(kinds: Iterable[Kind]) -> None:
@@ -60,3 +70,17 @@ def kind_named(name: str) -> Kind:
 def kinds() -> dict[str, Kind]:
     """Return all kinds by name."""
     return dict(_kinds)
+
+
+def register_timer(timer: Timer) -> None:
+    """Add a timer."""
+    _timers[timer.name] = timer
+
+
+def timers() -> list[Timer]:
+    """Return all timers."""
+    return list(_timers.values())
+
+
+# Apps above fill this in: each takes the operations that are old enough to be deleted and returns those that may be.
+keepers: list[Callable[[OperationQuerySet], OperationQuerySet]] = []

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from apps.operations import claims, registry, transitions
+from apps.operations import claims, figures, registry, transitions
 from apps.operations.errors import LeaseLost, Refused, Retry, UnknownKind
 from apps.operations.heart import Interrupted, heart
 from apps.operations.models import Operation
@@ -27,6 +27,8 @@ def run(operation_id: str, fence: int) -> None:
     operation = claims.begin(lease)
     if operation is None:
         return
+    if operation.crashes == 1 and not operation.state and not operation.tries:
+        figures.observe_begin(operation)
     outcome = forestalled(operation) or guarded(operation, lease)
     if outcome is not None:
         record(operation, lease, outcome)

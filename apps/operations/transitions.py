@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Case, DateTimeField, F, Q, When
 from django.db.models.functions import Coalesce, Now
 
-from apps.operations import events, registry
+from apps.operations import events, figures, registry
 from apps.operations.claims import in_seconds
 from apps.operations.errors import Retry
 from apps.operations.models import ENDED, Event, Operation
@@ -94,8 +94,16 @@ def not_undone(lease: Lease, operation: Operation, *, code: str, message: str) -
     return end(lease, operation, text, Event.Level.ERROR, error_code=code, error=text)
 
 
-@transaction.atomic
 def end(lease: Lease, operation: Operation, line: str, level: str = Event.Level.INFO, **changes: Any) -> bool:
+    """Record an outcome, and measure it."""
+    ended = _end(lease, operation, line, level, **changes)
+    if ended:
+        figures.observe_end(operation, changes.get("status", operation.status))
+    return ended
+
+
+@transaction.atomic
+def _end(lease: Lease, operation: Operation, line: str, level: str, **changes: Any) -> bool:
     """Record an outcome, settle the resource and wake whoever waits for it, all or nothing."""
     changes = {"due_at": None, "lease_owner": "", "note": "", "crashes": 0, "updated_at": Now(), **changes}
     changes["ended_at"] = Coalesce("ended_at", Now())

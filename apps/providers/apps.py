@@ -11,9 +11,11 @@ class ProvidersConfig(AppConfig):
 
     def ready(self) -> None:
         """Register this app's kinds of operation, and name the providers that have a driver."""
-        from apps.operations.registry import register
+        from apps.operations.registry import Timer, register, register_timer
         from apps.providers import handlers, services
         from apps.providers.kinds import KINDS
 
         register(KINDS)
+        hourly = Timer(name="read catalogues", function="apps.providers.services.refresh_all", minutes=60)
+        register_timer(hourly)
         services.offered.update(handlers.drivers.PROVIDERS)

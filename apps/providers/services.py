@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.db import transaction
@@ -11,6 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.operations.errors import TargetBusy
 from apps.operations.models import Operation
 from apps.operations.services import submit
 from apps.providers.errors import AccountExists, CatalogueUnread, UnknownPlan, UnknownProvider, UnknownZone
@@ -124,6 +126,13 @@ def refresh_catalogue(*, account: Account, actor: User | None = None) -> Operati
         target=f"catalogue:{account.pk}",
         params={"account": account.pk},
     )
+
+
+def refresh_all() -> None:
+    """Queue the reading of every enabled account's catalogue, leaving out those under way."""
+    for account in Account.objects.filter(enabled=True):
+        with suppress(TargetBusy):
+            refresh_catalogue(account=account)
 
 
 @transaction.atomic

@@ -14,12 +14,14 @@ class WorkflowsConfig(AppConfig):
         """Register this app's kind of operation."""
         from rest_framework.exceptions import ValidationError
 
-        from apps.operations.registry import register
+        from apps.operations.registry import keepers, register
         from apps.system.api.errors import framework_refusal
         from apps.workflows.checks import check_definitions
         from apps.workflows.kinds import KINDS
+        from apps.workflows.models import without_standing
         from apps.workflows.services.stepping import refusals
 
         register(KINDS)
+        keepers.append(without_standing)
         register_check(check_definitions)
         refusals[ValidationError] = framework_refusal

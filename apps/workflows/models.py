@@ -129,3 +129,9 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.status}"
+
+
+def without_standing(old: models.QuerySet) -> models.QuerySet:
+    """Leave out the workflows that have created something, and their steps: whoever deletes it needs what they say."""
+    created = Workflow.objects.filter(effect="create", operation__status=Operation.Status.COMPLETED).values("pk")
+    return old.exclude(pk__in=created).exclude(parent__in=created)

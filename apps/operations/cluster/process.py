@@ -17,6 +17,7 @@ from django_q.scheduler import scheduler
 from apps.operations import claims, nodes
 from apps.operations.cluster import plumbing
 from apps.operations.cluster.broker import OperationsBroker
+from apps.operations.cluster.schedules import ensure_schedules
 
 logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
@@ -38,6 +39,7 @@ class Worker:
     def serve(self) -> None:
         """Run until SIGTERM or Ctrl-C."""
         plumbing.install()
+        ensure_schedules()
         while not self.stopping:
             cluster = Cluster()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -135,7 +135,7 @@ def join(path: str, key: object) -> str:
 
 def is_api(path: str) -> bool:
     """Tell whether errors under this path are JSON."""
-    return path.startswith(("/v1/", "/health")) or path == "/v1"
+    return path.startswith(("/v1/", "/health")) or path in ("/v1", "/metrics")
 
 
 @csrf_exempt

@@ -19,7 +19,9 @@ PAGING = [
 
 def only_documented_paths(endpoints: list[Any], **options: Any) -> list[Any]:
     """Keep the API and the health check; the admin and the emulated cloud are not part of the schema."""
-    return [item for item in endpoints if item[0].startswith(("/v1/", "/health")) and "catch_all" not in item[0]]
+    return [
+        item for item in endpoints if item[0].startswith(("/v1/", "/health", "/metrics")) and "catch_all" not in item[0]
+    ]
 
 
 def answers_are_complete(result: dict[str, Any], **options: Any) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def web_arguments() -> list[str]:
     module, _, name = settings.WSGI_APPLICATION.rpartition(".")
     return [
         *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(settings.PORT)),
-        *("--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "error"),
+        *("--workers", "2", "--blocking-threads", "16", "--no-ws", "--log-level", "error"),
         f"{module}:{name}",
     ]
 

@@ -1,0 +1,90 @@
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from apps.operations import nodes, upkeep
+from apps.operations.models import Event, Operation
+from apps.operations.services import submit
+
+
+@pytest.fixture
+def ended(workspace):
+    def make(days, **changes):
+        operation = submit(kind="catalogue.refresh", workspace=workspace, actor=None, params={}, **changes)
+        at = timezone.now() - timedelta(days=days)
+        Operation.objects.filter(pk=operation.pk).update(status="completed", due_at=None, ended_at=at)
+        Event.objects.create(operation=operation, seq=1, message="done")
+        return operation
+
+    return make
+
+
+def left():
+    return set(Operation.objects.values_list("pk", flat=True))
+
+
+def test_it_deletes_what_ended_long_ago_with_its_log(ended, workspace):
+    old, young = ended(91), ended(89)
+    unfinished = submit(kind="catalogue.refresh", workspace=workspace, actor=None, params={})
+    Operation.objects.filter(pk=unfinished.pk).update(created_at=timezone.now() - timedelta(days=400))
+    assert upkeep.prune_operations(older_than=timedelta(days=90), batch=1) == 1
+    assert left() == {young.pk, unfinished.pk}
+    assert not Event.objects.filter(operation=old.pk).exists()
+
+
+def test_it_keeps_a_whole_of_which_a_part_is_young(ended):
+    parent = ended(91)
+    child = ended(91, parent=parent)
+    young = ended(1, parent=parent)
+    upkeep.prune_operations(older_than=timedelta(days=90))
+    assert {parent.pk, young.pk} <= left()
+    Operation.objects.filter(pk=young.pk).update(ended_at=timezone.now() - timedelta(days=91))
+    upkeep.prune_operations(older_than=timedelta(days=90))
+    assert left().isdisjoint({parent.pk, child.pk, young.pk})
+
+
+def test_the_command_reads_ages(ended, capsys):
+    ended(3)
+    call_command("prune_operations", "--older-than", "2d")
+    assert capsys.readouterr().out == "1 operations deleted\n"
+    with pytest.raises(CommandError, match="90d, 12h or 4w"):
+        call_command("prune_operations", "--older-than", "yesterday")
+
+
+def test_drain_and_back(db, capsys):
+    call_command("drain", "--reason", "new kernel")
+    assert nodes.Drain.objects.get().reason == "new kernel"
+    call_command("drain", "--off")
+    assert not nodes.Drain.objects.exists()
+
+
+def test_ready_says_part_by_part_whether_work_is_done(api, workspace):
+    answer = api().get("/health/ready")
+    assert (answer.status_code, answer.json()["workers"]["ok"]) == (503, False)
+    nodes.beat("node", workers=2)
+    answer = api().get("/health/ready")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+    operation = submit(kind="catalogue.refresh", workspace=workspace, actor=None, params={})
+    Operation.objects.filter(pk=operation.pk).update(due_at=timezone.now() - timedelta(seconds=60))
+    answer = api().get("/health/ready")
+    assert (answer.status_code, answer.json()["queue"]["ok"]) == (503, False)
+    Operation.objects.all().delete()
+    nodes.drain()
+    assert api().get("/health/ready").json()["queue"] == {"ok": False, "message": "Drained: no work is begun."}
+
+
+def test_prometheus_reads_states_and_times(api, alice, bob, body, run_worker):
+    api(alice).post("/v1/servers/create", body)
+    run_worker()
+    api(alice).post("/v1/servers/create", {**body, "hostname": "web-02"})
+    nodes.beat("node", workers=3)
+    text = api(alice).get("/metrics").content.decode()
+    assert 'provisioning_operations{kind="server.create",status="completed"} 1.0' in text
+    assert "provisioning_queue_depth 1.0" in text
+    assert "provisioning_live_workers 3.0" in text
+    assert 'provisioning_operation_run_seconds_count{kind="server.create",status="completed"}' in text
+    assert 'provisioning_operation_claim_seconds_count{kind="server.create"}' in text
+    assert api(bob).get("/metrics").status_code == 403
+    assert api().get("/metrics").status_code == 401
