@@ -24,6 +24,7 @@ from apps.system.redaction import redact
 
 MOST_COUNTED = 10_000
 MOST_AT_ONCE = 100
+LONGEST_JSON = 100_000
 
 
 # ── what a page shows ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -37,7 +38,8 @@ def pretty(value: Any) -> SafeString | str:
     if value in (None, {}, []):
         return "-"
     text = orjson.dumps(redact(value), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode()
-    return format_html('<pre class="json">{}</pre>', text)
+    shown = text if len(text) <= LONGEST_JSON else text[:LONGEST_JSON] + "\n… cut"
+    return format_html('<pre class="json">{}</pre>', shown)
 
 
 def page_of(row: Model) -> str:

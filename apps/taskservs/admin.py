@@ -37,6 +37,7 @@ def on_server(server: Server) -> Table:
         rows=[[link(row, row.name), row.version, badge(row.status), emulated_badge(server.emulated)] for row in rows],
         more=list_of(Taskserv, servers__id=server.pk),
         empty="Nothing is installed here.",
+        permission="taskserv_read",
     )
 
 

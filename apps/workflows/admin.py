@@ -11,14 +11,16 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.operations.admin.parts import status_badge, waiting
+from apps.operations.admin import kind_pages, status_badge, waiting
 from apps.operations.models import Operation
 from apps.system.admin import Button, ReadOnlyAdmin, Table, badge, link, list_of, pretty
 from apps.workflows import services
 from apps.workflows.definitions import definitions
-from apps.workflows.models import Step, Workflow
+from apps.workflows.models import RUN, Step, Workflow
 
 SHOWN_STEPS = 200
+
+kind_pages[RUN] = "admin:workflows_workflow_change"
 
 
 class TypeFilter(admin.SimpleListFilter):
@@ -84,9 +86,10 @@ class WorkflowAdmin(ReadOnlyAdmin):
     def tables(self, request: HttpRequest, row: Workflow) -> list[Table]:
         """Show the steps."""
         steps = services.steps_of(row.operation).select_related("operation", "rollback_operation")
-        cells = [step_cells(step) for step in steps[:SHOWN_STEPS]]
+        cells = [step_cells(step) for step in steps[: SHOWN_STEPS + 1]]
+        title = f"Steps, the first {SHOWN_STEPS}" if len(cells) > SHOWN_STEPS else "Steps"
         columns = ["Step", "Uses", "Status", "Operation", "Taken back by", "Error"]
-        return [Table("Steps", columns, cells, list_of(Operation, parent=row.pk), "Show its operations")]
+        return [Table(title, columns, cells[:SHOWN_STEPS], list_of(Operation, parent=row.pk), "Show its operations")]
 
     @admin.display(description="target")
     def target(self, row: Workflow) -> str:

@@ -84,6 +84,13 @@ def test_it_writes_times_in_utc(chief, stage):
     assert "2025-10-06 12:00:00 UTC" in browser(chief).get(listing(Server)).content.decode()
 
 
+def test_it_cuts_enormous_json(chief, stage):
+    Operation.objects.update(params={"rows": ["x" * 100] * 3000})
+    html = browser(chief).get(page(Operation.objects.first())).content.decode()
+    assert "… cut" in html
+    assert len(html) < 200_000
+
+
 # ── read-only ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("superuser", [False, True])
 @pytest.mark.parametrize("model", LOCKED, ids=lambda model: model.__name__)
@@ -134,6 +141,7 @@ def test_it_shows_a_reader_of_servers_only_servers(stage):
     html = client.get(page(Server.objects.get())).content.decode()
     assert "Delete server" not in html
     assert "Asked by" not in html
+    assert "Nothing is installed here" not in html
     for model in {*OURS, *OPEN} - {Server}:
         assert client.get(listing(model)).status_code == 403, model
     for model in (Operation, Event, Account, Plan, Zone, Workspace):

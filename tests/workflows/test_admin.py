@@ -37,6 +37,12 @@ def test_it_cancels(chief, define, submit, run_worker, world):
     assert Operation.objects.get().status == "cancelled"
 
 
+def test_it_is_reached_from_its_operation(chief, define, submit):
+    define("chain", steps=STEPS)
+    submit("chain")
+    assert page(Workflow.objects.get()) in browser(chief).get(page(Operation.objects.get())).content.decode()
+
+
 def test_it_needs_the_permissions(define, submit):
     define("chain", steps=STEPS)
     submit("chain")

@@ -120,7 +120,7 @@ class OperationAdmin(ReadOnlyAdmin):
     @admin.display(description="target")
     def target_page(self, row: Operation) -> SafeString | str:
         """Show what it changes."""
-        return target_link(row.target)
+        return target_link(row)
 
     @admin.display(description="status")
     def state_badge(self, row: Operation) -> SafeString:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.admin.utils import quote
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
@@ -19,12 +20,20 @@ SHOWN_EVENTS, SHOWN_CHILDREN = 500, 100
 target_pages: dict[str, str] = {}
 
 
-def target_link(target: str) -> SafeString | str:
-    """Show a target as a link to its page, where it has one."""
-    prefix, _, key = target.partition(":")
-    if prefix in target_pages and key:
-        return format_html('<a href="{}">{}</a>', reverse(target_pages[prefix], args=[key]), target)
-    return target or "-"
+# Kinds whose operations have a page of another app too, under the same id.
+kind_pages: dict[str, str] = {}
+
+
+def target_link(operation: Operation) -> SafeString | str:
+    """Show what an operation changes as a link, to its own page or to that of the target, where there is one."""
+    prefix, _, key = operation.target.partition(":")
+    if operation.kind in kind_pages:
+        address = reverse(kind_pages[operation.kind], args=[operation.pk])
+    elif prefix in target_pages and key:
+        address = reverse(target_pages[prefix], args=[quote(key)])
+    else:
+        return operation.target or "-"
+    return format_html('<a href="{}">{}</a>', address, operation.target or kind_title(operation))
 
 
 def kind_title(operation: Operation) -> str:
@@ -83,7 +92,7 @@ def children_of(operation: Operation) -> list[Table]:
     children = list(operation.children.order_by("created_at", "id")[:SHOWN_CHILDREN])
     if not children:
         return []
-    rows = [[link(row, kind_title(row)), target_link(row.target), status_badge(row), row.error] for row in children]
+    rows = [[link(row, kind_title(row)), target_link(row), status_badge(row), row.error] for row in children]
     more = list_of(Operation, parent=operation.pk)
     return [Table("Children", ["Operation", "Target", "Status", "Error"], rows, more, "Show all in a list")]
 
