@@ -59,11 +59,10 @@ class Schema(AutoSchema):
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         """Answer 200 unless said otherwise, to POST and DELETE too, where the framework supposes 201 and 204."""
         shapes = self.get_response_serializers()
-        shapes = shapes if isinstance(shapes, dict) else {200: shapes}
-        bodies = {
-            str(status): self._get_response_for_code(shape, str(status), direction=direction)
-            for status, shape in shapes.items()
-        }
+        if isinstance(shapes, dict):
+            bodies = super()._get_response_bodies(direction)
+        else:
+            bodies = {"200": self._get_response_for_code(shapes, "200", direction=direction)}
         for status in self.error_statuses():
             shape = ValidationErrorOut if status == "400" else ErrorOut
             bodies.setdefault(status, self._get_response_for_code(shape, status))
