@@ -147,7 +147,7 @@ def holder(db):
     """Return a user who has only these permissions."""
 
     def make(*codenames):
-        user = User.objects.create_user("-".join(codenames) or "none")
+        user = User.objects.create_user("holder")
         user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
         assert user.user_permissions.count() == len(codenames)
         return user
