@@ -1,4 +1,7 @@
+from datetime import timedelta
+
 import pytest
+from django.db.models import F
 
 from apps.operations import claims
 from apps.operations.models import Drain, Lane, Operation
@@ -17,7 +20,9 @@ def place(db):
 
 
 def queue(workspace, count=1, lane=""):
-    return [submit(kind=KIND, workspace=workspace, actor=None, params={}, lane=lane).pk for _ in range(count)]
+    made = [submit(kind=KIND, workspace=workspace, actor=None, params={}, lane=lane).pk for _ in range(count)]
+    Operation.objects.filter(pk__in=made).update(due_at=F("due_at") - timedelta(seconds=1))
+    return made
 
 
 def claimed(most):
