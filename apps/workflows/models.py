@@ -55,14 +55,12 @@ class StepQuerySet(models.QuerySet):
     """Steps."""
 
     def ended_unseen(self) -> StepQuerySet:
-        """Select the running steps whose operation has ended, its own undoing included."""
-        return self.filter(status=Step.Status.RUNNING, operation__due_at=None).exclude(operation=None)
+        """Select the running steps whose operation has ended, its own undoing included, or is no longer there."""
+        return self.filter(status=Step.Status.RUNNING, operation__due_at=None)
 
     def rolled_unseen(self) -> StepQuerySet:
-        """Select the steps whose rollback has ended."""
-        return self.filter(rollback=Step.Rollback.RUNNING, rollback_operation__due_at=None).exclude(
-            rollback_operation=None
-        )
+        """Select the steps whose rollback has ended, or is no longer there."""
+        return self.filter(rollback=Step.Rollback.RUNNING, rollback_operation__due_at=None)
 
 
 class Step(models.Model):

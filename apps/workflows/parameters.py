@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import lru_cache
 from typing import Any
@@ -20,7 +21,14 @@ def is_whole(checker: Any, value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-Validator = extend(Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", is_whole))
+def pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """Match as JSON Schema does: its `$` is the very end, Python's lets a line break follow."""
+    if isinstance(instance, str) and not re.search(pattern.replace("$", r"\Z"), instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+CHECKER = Draft202012Validator.TYPE_CHECKER.redefine("integer", is_whole)
+Validator = extend(Draft202012Validator, {"pattern": pattern}, type_checker=CHECKER)
 
 
 def complete(type: str, schema: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

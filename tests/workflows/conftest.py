@@ -109,7 +109,7 @@ def define():
     added = []
 
     def add(type, **raw):
-        definitions()[type] = parse({"title": type, **raw})
+        definitions()[type] = parse({"title": type} | raw)
         added.append(type)
 
     yield add

@@ -1,10 +1,13 @@
 """The shipped workflows, on the real kinds and the emulated cloud."""
 
+from copy import deepcopy
+
 import pytest
 
 from apps.operations.models import Operation
 from apps.servers.models import Server
 from apps.taskservs.models import Taskserv
+from apps.workflows.definitions import definitions
 
 
 @pytest.fixture
@@ -102,6 +105,8 @@ def test_it_refuses_to_delete_what_was_never_created(refused):
         *({"cluster_name": "k8s", "node_count": count} for count in (0, 51, "3", 3.0, True, None)),
         *({"cluster_name": name, "node_count": 1} for name in ("", "-a", "a-", "A", "a_b", "a.b", "a" * 41, "a\n", 5)),
         {"cluster_name": "k8s", "node_count": 1, "nodes": 2},
+        {"cluster_name": "k8s", "node_count": 1, "taskserv": "nonsense"},
+        {"cluster_name": "k8s", "node_count": 1, "version": "0.0.1"},
         {"cluster_name": "k8s", "node_count": 1, "tags": [5]},
         {"cluster_name": "k8s", "node_count": 1, "tags": ["no good"]},
     ],
@@ -122,8 +127,11 @@ def test_it_leaves_nothing_when_a_server_cannot_be_created(run, alice, cloud):
     assert run(alice, "cluster_create", cluster_name="k8s", node_count=3)["status"] == "completed"
 
 
-def test_it_leaves_nothing_when_the_taskserv_is_refused(run, alice, cloud):
-    ended = run(alice, "cluster_create", cluster_name="k8s", node_count=2, version="0.0.1")
+def test_it_leaves_nothing_when_the_taskserv_is_refused(run, define, alice, cloud):
+    raw = deepcopy(definitions()["cluster_create"].raw)
+    raw["steps"][1]["with"]["config"]["version"] = "{{ steps.server.result[0].ip_address }}"  # known too late
+    define("late", **raw)
+    ended = run(alice, "late", cluster_name="k8s", node_count=2)
     assert ended["status"] == "failed"
     assert ended["error"].startswith("Step taskserv failed: ")
     assert ended["error"].endswith("Rolled back: server[0], server[1].")

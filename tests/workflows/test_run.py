@@ -283,3 +283,13 @@ def test_it_fails_when_a_person_cancels_a_step(define, submit, api, alice, run_w
     run_worker()
     assert ended(operation) == ("failed", "Step b was cancelled: It was cancelled. Rolled back: a.")
     assert world.made == []
+
+
+def test_it_fails_a_step_whose_operation_is_gone(define, submit, run_worker, world):
+    define("chain", steps=[step("a")])
+    world.held.add("a")
+    operation = submit("chain")
+    run_one(operation["id"])
+    Operation.objects.filter(parent=operation["id"]).delete()
+    run_worker()
+    assert ended(operation) == ("failed", "Step a failed: Its operation is no longer there.")

@@ -7,6 +7,8 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.system.api.fields import Flag, Input, Object, Text
+from apps.taskservs.catalogue import definition_named
+from apps.taskservs.configs import checked
 from apps.taskservs.models import Taskserv
 
 
@@ -63,9 +65,13 @@ class CatalogOut(serializers.Serializer):
 
 
 def creation(given: dict[str, Any]) -> dict[str, Any]:
-    """Check and complete the arguments of an installation, for workflows. Raises ValidationError."""
+    """Check and complete the arguments of an installation, for workflows.
+
+    Raises ValidationError, UnknownTaskserv, UnknownVersion, BadConfig: a workflow is refused before it makes servers.
+    """
     serializer = TaskservCreate(data={"workspace": "-", **given})
     serializer.is_valid(raise_exception=True)
+    checked(definition_named(serializer.validated_data["name"]), serializer.validated_data["config"])
     return {key: value for key, value in serializer.validated_data.items() if key not in ("workspace", "check_mode")}
 
 

@@ -141,9 +141,11 @@ def see_ends(workflow: Workflow, definition: Definition, log: Log) -> None:
 @transaction.atomic
 def note_end(step: Step, tolerate: tuple[str, ...], log: Log) -> None:
     """Note what a step's operation came to."""
-    changes = outcome_of(step, step.operation, tolerate)
-    running = Step.objects.filter(pk=step.pk, status=Status.RUNNING, operation=step.operation_id)
-    if running.update(ended_at=step.operation.ended_at, **changes):
+    operation = step.operation
+    gone = {"status": Status.FAILED, "error": "Its operation is no longer there."}
+    changes = outcome_of(step, operation, tolerate) if operation else gone
+    running = Step.objects.filter(pk=step.pk, status=Status.RUNNING, operation=operation)
+    if running.update(ended_at=operation.ended_at if operation else Now(), **changes):
         error = changes.get("error")
         log(f"Step {step.name} {changes['status']}{': ' + error.rstrip('.') if error else ''}.")
 
@@ -196,10 +198,16 @@ def roll_back(parent: Operation, action: Rollback, log: Log) -> None:
 def note_rollback(step: Step, log: Log) -> None:
     """Note what a step's rollback came to."""
     operation = step.rollback_operation
-    gone = operation.status == Operation.Status.COMPLETED or operation.error_code == GONE
-    text = "" if gone else operation.error or f"its rollback was {operation.status}"
+    text = why_not_gone(operation) if operation else "The operation of its rollback is no longer there."
     rows = Step.objects.filter(pk=step.pk, rollback=Back.RUNNING, rollback_operation=operation)
-    end_rollback(rows, log, step.name, Back.COMPLETED if gone else Back.FAILED, text)
+    end_rollback(rows, log, step.name, Back.FAILED if text else Back.COMPLETED, text)
+
+
+def why_not_gone(operation: Operation) -> str:
+    """Say why an ended rollback has left something; empty when nothing is left."""
+    if operation.status == Operation.Status.COMPLETED or operation.error_code == GONE:
+        return ""
+    return operation.error or f"Its rollback was {operation.status}."
 
 
 @transaction.atomic
