@@ -20,7 +20,7 @@ from apps.workspaces.models import Workspace
 from apps.workspaces.services import mark_used
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)  # in a caller's transaction, whatever is refused takes the whole of it back
 def submit(
     *,
     kind: str,

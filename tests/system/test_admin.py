@@ -25,6 +25,10 @@ def chief(db):
     return seeded("chief", "admin")
 
 
+# The pages of higher apps are opened by their own tests.
+STAGED = [model for model in OURS + OPEN if model._meta.app_label not in ("taskservs", "workflows")]
+
+
 @pytest.fixture
 def stage(account, workspace, alice):
     """At least one row of every kind of the lower apps."""
@@ -34,13 +38,10 @@ def stage(account, workspace, alice):
 
 
 def some(model):
-    row = model.objects.first()
-    if row is None:
-        pytest.skip(f"the stage has no {model.__name__}; its own app's tests open its page")
-    return row
+    return model.objects.get_queryset()[0]
 
 
-@pytest.mark.parametrize("model", OURS + OPEN, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", STAGED, ids=lambda model: model.__name__)
 def test_it_opens_every_list_and_page_for_the_admin_role(chief, stage, model):
     client = browser(chief)
     assert not chief.is_superuser

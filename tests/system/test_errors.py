@@ -17,6 +17,7 @@ def test_it_walks_the_whole_api():
     assert {"/health", "/v1/auth/login", "/v1/servers", "/v1/metrics", "/v1/schema", "/v1/docs"} <= set(PATHS)
     assert {route.path for route in ROUTES if route.is_open} == {
         "/health",
+        "/health/ready",
         "/v1/auth/login",
         "/v1/auth/refresh",
         "/v1/schema",

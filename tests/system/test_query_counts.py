@@ -14,7 +14,6 @@ def test_it_shows_a_server_in_two(api, bob, django_assert_max_num_queries):
         assert caller.get(f"/v1/servers/{server.pk}/status").status_code == 200
 
 
-@pytest.mark.xfail(strict=True, reason="submit() takes a savepoint in its caller's transaction: two queries more")
 def test_it_creates_a_server_in_eight(api, alice, body, django_assert_max_num_queries):
     caller = api(alice)
     with django_assert_max_num_queries(8):

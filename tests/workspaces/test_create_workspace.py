@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 
 from apps.workspaces.models import Workspace
 from tests.refusals import refused
@@ -93,7 +93,6 @@ def test_it_leaves_the_mark_when_it_refuses(create, api, root):
     assert active(api, root) == ["one"]
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="a test's SQLite database lets one thread in at a time")
 def test_it_makes_one_active_however_many_ask_at_once(transactional_db, api, root):
     callers = [api(root) for _ in range(6)]
     ready, answers = threading.Barrier(len(callers)), []
