@@ -17,7 +17,7 @@ from apps.workflows.models import Step, Workflow
 from apps.workflows.planner import Action, Fail, Finish, Refuse, Rollback, Skip, Stop, Submit
 from apps.workflows.services import stepping
 
-MOST_ACTIONS = 50
+MOST_ACTIONS = 20  # in one step, so that a cancel finds it between two steps
 MOST_NAMED = 3
 States = Mapping[str, StepState]
 Decide = Callable[[Definition, Mapping[str, Any], States], list[Action]]
