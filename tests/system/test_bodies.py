@@ -34,6 +34,7 @@ MALFORMED = {
     "digits": b'{"name": ' + b"9" * 10_000 + b"x}",
 }
 NO_OBJECTS = [b"[]", b"[{}]", b"5", b'"text"', b"true", b"false", b"null", b"0", b'""']
+OTHER_TYPES = ["text/plain", "text/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "*/*"]
 BAD_TEXTS = ["\0", "a\0", "a\nb", "a\x1b[31m", "\x7f", "a\u0085", "", "x" * 5000]
 
 
@@ -48,16 +49,18 @@ def send(caller, route, body, content_type="application/json", **headers):
     return caller.generic(route.method, route.url, body, content_type=content_type, **headers)
 
 
-@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
 @pytest.mark.parametrize("route", ROUTES, ids=str)
-def test_it_refuses_malformed_json(route, body, api, root):
-    refused(send(api(root), route, body), 400, "PARSE_ERROR")
+def test_it_refuses_malformed_json(route, api, root):
+    caller = api(root)
+    for body in MALFORMED.values():
+        refused(send(caller, route, body), 400, "PARSE_ERROR")
 
 
-@pytest.mark.parametrize("body", NO_OBJECTS, ids=repr)
 @pytest.mark.parametrize("route", ROUTES, ids=str)
-def test_it_refuses_what_is_no_object(route, body, api, root):
-    refused(send(api(root), route, body), 400, "VALIDATION_ERROR")
+def test_it_refuses_what_is_no_object(route, api, root):
+    caller = api(root)
+    for body in NO_OBJECTS:
+        refused(send(caller, route, body), 400, "VALIDATION_ERROR")
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
@@ -68,20 +71,11 @@ def test_it_refuses_huge_bodies(route, api, root, settings):
     refused(send(api(root), route, b'{"x": "' + b"x" * (most - 9) + b'"}'), 400, "VALIDATION_ERROR", field="x")
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        "text/plain",
-        "text/json",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "nonsense",
-        "*/*",
-    ],
-)
 @pytest.mark.parametrize("route", ROUTES, ids=str)
-def test_it_refuses_other_content_types(route, content_type, api, root):
-    refused(send(api(root), route, b"{}", content_type), 415, "UNSUPPORTED_MEDIA_TYPE")
+def test_it_refuses_other_content_types(route, api, root):
+    caller = api(root)
+    for content_type in OTHER_TYPES:
+        refused(send(caller, route, b"{}", content_type), 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 def test_it_takes_json_under_any_spelling_of_its_type(api, root):
