@@ -30,13 +30,15 @@ TO_NEXT = {
 DUE = "SELECT 1 FROM operations_operation WHERE due_at <= {now} LIMIT 1"
 
 # Each workspace offers its oldest due operations; they are taken in turns, so that ten thousand of one workspace do not
-# delay the one of another. An operation that has not begun stays where it is while its workspace or lane is full.
+# delay the one of another. An operation that has not begun stays where it is while its workspace or lane is full, of
+# running operations and of those that somebody has just claimed.
 CANDIDATES = """
     WITH lane AS {once} (
         SELECT name, most - (
             SELECT count(*) FROM operations_operation AS other
             LEFT JOIN workspaces_workspace AS place ON place.id = other.workspace_id
-            WHERE other.status = 'running' AND other.due_at IS NOT NULL
+            WHERE (other.status = 'running' AND other.due_at IS NOT NULL
+                OR other.status = 'pending' AND other.lease_owner <> '' AND other.due_at > {now})
                 AND (other.lane = cap.name OR 'workspace:' || place.name = cap.name)
         ) AS free FROM operations_lane AS cap
     ),
@@ -88,13 +90,16 @@ CLAIM = {
             AND id IN (SELECT id FROM candidate ORDER BY turn, due_at LIMIT %(most)s)
         RETURNING id, fence""",
 }
+NEXT_UP = """{candidates}
+    SELECT operation.id, operation.fence FROM candidate JOIN operations_operation AS operation USING (id)
+    WHERE NOT EXISTS (SELECT 1 FROM operations_drain) ORDER BY turn, candidate.due_at LIMIT 1"""
 BEGIN = """
     UPDATE operations_operation
     SET due_at = {in_lease}, crashes = crashes + 1, woken = {false},
         status = CASE status WHEN 'pending' THEN 'running' ELSE status END,
         deadline_at = coalesce(deadline_at, {in_limit}),
         started_at = coalesce(started_at, {now}), updated_at = CASE status WHEN 'pending' THEN {now} ELSE updated_at END
-    WHERE id = %(id)s AND fence = %(fence)s AND due_at IS NOT NULL
+    WHERE id = %(id)s AND fence = %(fence)s AND due_at IS NOT NULL AND lease_owner <> ''
     RETURNING *"""
 
 
@@ -131,6 +136,14 @@ def claim(*, owner: str, most: int) -> list[Lease]:
         values = {"most": most, "owner": owner[:128], "lease": lease_seconds()}
         cursor.execute(statement(CLAIM[connection.vendor], connection.vendor), values)
         return [Lease(Operation._meta.pk.to_python(id), fence) for id, fence in cursor.fetchall()]
+
+
+def next_up() -> Lease | None:
+    """Return the operation that is claimed next, with the fence it has now; None when nothing may be claimed."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement(NEXT_UP, connection.vendor), {"most": 1})
+        found = cursor.fetchone()
+    return found and Lease(Operation._meta.pk.to_python(found[0]), found[1])
 
 
 def seconds_to_next() -> float:

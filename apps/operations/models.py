@@ -27,7 +27,7 @@ class OperationQuerySet(models.QuerySet):
 
     def held_by(self, lease: Any) -> OperationQuerySet:
         """Select the operation if the lease still holds it: what every write of a worker goes through."""
-        return self.filter(pk=lease.operation_id, fence=lease.fence, due_at__isnull=False)
+        return self.filter(pk=lease.operation_id, fence=lease.fence, due_at__isnull=False).exclude(lease_owner="")
 
 
 class Operation(models.Model):
