@@ -1,4 +1,4 @@
-"""The heartbeat: one thread a worker process, which keeps the running step's lease and ends a step that must stop."""
+"""The heartbeat: it keeps the running step's lease, ends a step that must stop, and shows that the process lives."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from typing import Any
 
 from django.db import Error, close_old_connections
 
-from apps.operations import claims
+from apps.operations import claims, offspring
 from apps.operations.steps import Lease
 
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 PATIENCE_SECONDS = 3.0
+LEAST_SILENCE_SECONDS = 5.0
 
 
-class Interrupted(BaseException):
-    """The running step was told to stop: `reason` is `lost`, `cancelled` or `overdue`."""
+class Interrupted(SystemExit):
+    """The running step was told to stop: `reason` is `lost`, `cancelled` or `overdue`.
+
+    It is a SystemExit because that is what psycopg ends a running statement at the server for.
+    """
 
     def __init__(self, reason: str):
         super().__init__(reason)
@@ -35,12 +39,17 @@ class Heart:
     While a step runs, its lease is renewed each third of its length and its row looked at each half second. A step that
     has lost its lease, is to be cancelled or is past its deadline is interrupted by an exception in the main thread.
     One that does not end within three seconds of that is killed with all it has started, its process group.
+
+    A step that lets no thread run, such as C code that keeps the interpreter's lock, can only be ended from without:
+    while a step runs, a second thread winds up `countdown`, which the cluster counts down to the process's end.
     """
 
     def __init__(self) -> None:
         self.pid = 0
         self.lease: Lease | None = None
+        self.told: Lease | None = None
         self.reason = ""
+        self.countdown: Any = None
 
     @contextmanager
     def keeps(self, lease: Lease) -> Iterator[None]:
@@ -49,9 +58,13 @@ class Heart:
             self.start()
         self.lease = lease
         try:
+            self.wind_up()
             yield
         finally:
             self.lease = None
+            self.wind_up()
+            if self.countdown is not None:
+                offspring.bury()
 
     def start(self) -> None:
         """Start the thread, once in each process; only a main thread can be interrupted."""
@@ -59,11 +72,28 @@ class Heart:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGUSR1, self.interrupt)
             threading.Thread(target=self.watch, name="heartbeat", daemon=True).start()
+            threading.Thread(target=self.show, name="pulse", daemon=True).start()
 
     def interrupt(self, number: int, frame: Any) -> None:
-        """Raise in the main thread, if the step is still running."""
-        if self.lease is not None:
+        """Raise in the main thread, if the step that was told to stop is still the one that runs."""
+        if self.lease is not None and self.lease is self.told:
             raise Interrupted(self.reason)
+
+    def show(self) -> None:
+        """Show that threads still run, for ever; nothing here waits for the database."""
+        while True:
+            time.sleep(LOOK_SECONDS)
+            if self.lease is not None:
+                self.wind_up()
+
+    def wind_up(self) -> None:
+        """Give the running step its seconds of silence anew, or stop the clock between steps.
+
+        A step that is silent for longer than that is ended before its lease runs out and somebody else begins.
+        """
+        if self.countdown is not None:
+            silence = max(LEAST_SILENCE_SECONDS, int(claims.lease_seconds() * 0.6))
+            self.countdown.value = -1 if self.lease is None else silence
 
     def watch(self) -> None:
         """Look at the running step, for ever."""
@@ -80,7 +110,7 @@ class Heart:
                 if told and time.monotonic() - told > PATIENCE_SECONDS:
                     self.kill(lease)
                 elif not told and (reason := claims.order_to_stop(lease)):
-                    told, self.reason = time.monotonic(), reason
+                    told, self.told, self.reason = time.monotonic(), lease, reason
                     signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
                 elif not told and time.monotonic() - renewed > claims.lease_seconds() / 3:
                     claims.renew(lease)

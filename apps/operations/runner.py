@@ -6,10 +6,10 @@ import logging
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from apps.operations import claims, figures, registry, transitions
+from apps.operations import claims, figures, offspring, registry, transitions
 from apps.operations.errors import LeaseLost, Refused, Retry, UnknownKind
 from apps.operations.heart import Interrupted, heart
 from apps.operations.models import Operation
@@ -19,6 +19,7 @@ from apps.system.errors import DomainError
 
 logger = logging.getLogger(__name__)
 Outcome = Done | Wait | Refused | Retry
+BUG = "operation %s (%s) failed by a bug"
 
 
 def run(operation_id: str, fence: int) -> None:
@@ -30,8 +31,15 @@ def run(operation_id: str, fence: int) -> None:
     if operation.crashes == 1 and not operation.state and not operation.tries:
         figures.observe_begin(operation)
     outcome = forestalled(operation) or guarded(operation, lease)
-    if outcome is not None:
+    if outcome is None:
+        return
+    try:
         record(operation, lease, outcome)
+    except (OperationalError, InterfaceError):  # the outcome is lost with the database; the step is repeated
+        raise
+    except Exception:
+        logger.exception(BUG, operation.id, operation.kind)
+        record(operation, lease, fault())
 
 
 def forestalled(operation: Operation) -> Outcome | None:
@@ -51,6 +59,8 @@ def guarded(operation: Operation, lease: Lease) -> Outcome | None:
         with heart.keeps(lease):
             return attempt(operation, lease)
     except Interrupted as interrupted:
+        if heart.countdown is not None:  # a worker's own process: whatever it has started, the step has
+            offspring.end()
         if not connection.in_atomic_block:
             connection.close()  # it may have been in the middle of a statement
         if interrupted.reason == "lost":
@@ -75,8 +85,13 @@ def attempt(operation: Operation, lease: Lease) -> Outcome | None:
     except UnknownKind:
         return Refused("UNKNOWN_KIND", f"This version cannot run operations of kind {operation.kind}.")
     except Exception:
-        logger.exception("operation %s (%s) failed by a bug", operation.id, operation.kind)
-        return Refused("INTERNAL_ERROR", "It failed by a fault in this service; the service's log has the details.")
+        logger.exception(BUG, operation.id, operation.kind)
+        return fault()
+
+
+def fault() -> Refused:
+    """Return what the API tells of a bug."""
+    return Refused("INTERNAL_ERROR", "It failed by a fault in this service; the service's log has the details.")
 
 
 def record(operation: Operation, lease: Lease, outcome: Outcome) -> bool:

@@ -21,6 +21,7 @@ import socket
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ import django_q.cluster as shipped
 from django.db import connections
 from django_q.monitor import monitor as shipped_monitor
 from django_q.worker import worker as shipped_worker
+
+from apps.operations import offspring
+from apps.operations.heart import heart
 
 KNOWN = "1.11.1"
 PACKET = getattr(socket, "SOCK_SEQPACKET", socket.SOCK_DGRAM)
@@ -145,31 +149,57 @@ class Number:
 
 
 # ── processes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-def settle_in(*, own_group: bool = False) -> None:
+def settle_in(*, own_group: bool = False, at_parents_death: int = signal.SIGKILL) -> None:
     """Make the process die with its parent and leave signals to stop to the parent, who ends the cluster in order."""
     parent = os.getppid()
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, at_parents_death)
     if os.getppid() != parent:
         os._exit(1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    offspring.adopt()
+    leave_signals()
     if own_group:
         os.setpgid(0, 0)
     connections.close_all()
+
+
+def leave_signals() -> None:
+    """Do nothing at signals to stop, by a function: that a signal is ignored, the programs that a step runs inherit."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, shrug)
+
+
+def shrug(number: int, frame: Any) -> None:
+    """Do nothing."""
+
+
+def end_all(number: int, frame: Any) -> None:
+    """End this process with all that is below it, what steps have started included."""
+    offspring.end()
+    os._exit(1)
 
 
 class Sentinel(shipped.Sentinel):
     """Django-q2's sentinel, which ends what outlives its parent and kills overdue workers for sure."""
 
     def __init__(self, *args: Any, **kwargs: Any):
-        settle_in()
+        signal.signal(signal.SIGUSR2, end_all)
+        settle_in(at_parents_death=signal.SIGUSR2)
         super().__init__(*args, **kwargs)
 
     def start(self) -> None:
         """Start the processes and guard them; the shipped class has by now taken SIGTERM back."""
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        leave_signals()
         super().start()
+
+    def reincarnate(self, process: Any) -> None:
+        """Replace a process that has died or must; what the step in it had started dies with it."""
+        if process.pid not in (self.monitor.pid, self.pusher.pid):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        super().reincarnate(process)
+        process.join(offspring.PATIENCE_SECONDS)
+        offspring.end(but={own.pid for own in (*self.pool, self.monitor, self.pusher)})
 
     def spawn_process(self, target: Any, *args: Any) -> Any:
         """Start a process whose `terminate` cannot be ignored."""
@@ -181,6 +211,7 @@ class Sentinel(shipped.Sentinel):
 def worker(task_queue: Packets, result_queue: Packets, timer: Number, timeout: int) -> None:
     """Work in a process group of its own, so that what a step has started can be ended with it."""
     settle_in(own_group=True)
+    heart.countdown = timer
     shipped_worker(task_queue, result_queue, timer, timeout)
 
 

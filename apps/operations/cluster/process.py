@@ -14,10 +14,11 @@ from django_q.cluster import Cluster
 from django_q.conf import Conf
 from django_q.scheduler import scheduler
 
-from apps.operations import claims, nodes
+from apps.operations import claims, nodes, offspring
 from apps.operations.cluster import plumbing
 from apps.operations.cluster.broker import OperationsBroker
 from apps.operations.cluster.schedules import ensure_schedules
+from apps.operations.steps import Lease
 
 logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
@@ -34,12 +35,14 @@ class Worker:
     def __init__(self) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.stopping = False
+        self.next_up: Lease | None = None
+        self.broker = OperationsBroker()
         OperationsBroker.node = self.name
 
     def serve(self) -> None:
         """Run until SIGTERM or Ctrl-C."""
         plumbing.install()
-        ensure_schedules()
+        offspring.adopt()
         while not self.stopping:
             cluster = Cluster()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -50,7 +53,6 @@ class Worker:
             self.end(cluster, innocent=self.stopping)
             if not self.stopping:
                 logger.error("%s; starting a new cluster", reason)
-        nodes.leave(self.name)
 
     def stop(self, number: int, frame: Any) -> None:
         """Remember to stop."""
@@ -58,7 +60,7 @@ class Worker:
 
     def watch(self, cluster: Cluster) -> str:
         """Look after the cluster once a second; returns why it has to end."""
-        stuck_since = None
+        stuck_since, scheduled = None, False
         while not self.stopping:
             time.sleep(TICK_SECONDS)
             if not cluster.sentinel.is_alive():
@@ -66,8 +68,9 @@ class Worker:
             try:
                 close_old_connections()
                 nodes.beat(self.name, workers=Conf.WORKERS)
-                scheduler(broker=OperationsBroker())
-                stuck_since = (stuck_since or time.monotonic()) if self.is_stuck() else None
+                scheduled = scheduled or ensure_schedules()
+                scheduler(broker=self.broker)
+                stuck_since = (stuck_since or time.monotonic()) if self.seems_stuck() else None
             except Error:
                 logger.warning("the database does not answer; trying again")
                 connection.close()
@@ -75,9 +78,12 @@ class Worker:
                 return "work is due and idle workers do not take it"
         return "told to stop"
 
-    def is_stuck(self) -> bool:
-        """Tell whether work is due that nobody has taken although this node has idle workers."""
-        return nodes.oldest_due_seconds() > TICK_SECONDS and nodes.held_by(self.name) < Conf.WORKERS
+    def seems_stuck(self) -> bool:
+        """Tell whether the operation whose turn it is has not been taken since the last look, though workers idle."""
+        before, self.next_up = self.next_up, claims.next_up()
+        if self.next_up is None or self.next_up != before:
+            return False
+        return nodes.held_by(self.name) + self.broker.lock_size() < Conf.WORKERS
 
     def end(self, cluster: Cluster, *, innocent: bool) -> None:
         """End a cluster: at once no more claims, a grace period for running steps, then the rest by force."""
@@ -87,9 +93,12 @@ class Worker:
         if cluster.sentinel.is_alive():
             cluster.sentinel.kill()  # and with it, all its children
             cluster.sentinel.join()
+        offspring.end()  # nothing that a step has started may go on beside the one who takes it up
         try:
             connection.close()
             claims.hand_back(owner=self.name, innocent=innocent)
+            if innocent:
+                nodes.leave(self.name)
         except Error:
             logger.warning("the database does not answer; what was running is taken up when its lease runs out")
 
