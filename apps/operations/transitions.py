@@ -5,6 +5,7 @@ Losing a transition is not an error: the function returns False (or None) and no
 
 from __future__ import annotations
 
+import logging
 import random
 from typing import Any
 
@@ -20,6 +21,7 @@ from apps.operations.models import ENDED, Event, Operation
 from apps.operations.steps import Done, Lease, Wait
 from apps.system.redaction import redact_text
 
+logger = logging.getLogger(__name__)
 Status = Operation.Status
 
 
@@ -117,7 +119,9 @@ def _end(lease: Lease, operation: Operation, line: str, level: str, **changes: A
 def settle(operation: Operation) -> None:
     """Let the kind say what the operation's new state means, then wake the workflow that waits for it."""
     kind = registry.kinds().get(operation.kind)
-    if kind is not None and kind.settle is not registry.nothing:
+    if operation.crashes > 2 * settings.OPERATIONS["max_crashes"]:
+        logger.error("operation %s could not be settled, time and again; it ends without", operation.pk)
+    elif kind is not None and kind.settle is not registry.nothing:
         kind.settle(Operation.objects.select_related("workspace").get(pk=operation.pk))
     if operation.parent_id and not Operation.objects.unfinished().filter(pk=operation.pk).exists():
         wake(operation.parent_id)
@@ -154,11 +158,11 @@ def cancel_held(lease: Lease, operation: Operation) -> bool:
 
 @transaction.atomic
 def _cancel(queryset: Any, operation: Operation) -> bool:
-    kind = registry.kind_named(operation.kind)
+    kind = registry.kinds().get(operation.kind)
     undo_now = Case(When(status=Status.RUNNING, then=Now()), default=None, output_field=DateTimeField())
     if not queryset.exclude(status__in=ENDED).update(
         status=Status.CANCELLED,
-        due_at=undo_now if kind.undo else None,
+        due_at=undo_now if kind and kind.undo else None,
         lease_owner="",
         fence=F("fence") + 1,
         note="",
