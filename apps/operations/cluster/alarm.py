@@ -34,8 +34,9 @@ class Alarm:
                 cursor.execute(f"LISTEN {CHANNEL}")
             self.listening = connection.connection
             return  # something may have come before we listened
-        for _ in self.listening.notifies(timeout=seconds, stop_after=1):
-            pass
+        with connection.wrap_database_errors:
+            for _ in self.listening.notifies(timeout=seconds, stop_after=1):
+                pass
 
     def wait_for_commit(self, seconds: float) -> None:
         """Watch SQLite's commit counter, which costs no lock."""

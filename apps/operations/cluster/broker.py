@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from django.db import Error, close_old_connections, connection
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
-from django_q.signing import SignedPackage
+from django_q.signing import BadSignature, SignedPackage
 
 from apps.operations import claims
 from apps.operations.cluster.alarm import Alarm
@@ -38,13 +39,22 @@ class OperationsBroker(ORM):
             try:
                 close_old_connections()
                 if tasks := self.dequeue():
-                    return [unpacked(*task) for task in tasks]
+                    return list(self.unpacked(tasks))
                 alarm.wait(claims.seconds_to_next())
             except Error:
                 logger.warning("the database does not answer; trying again")
                 connection.close()
                 time.sleep(0.5)
         return []
+
+    def unpacked(self, tasks: list[tuple[Any, str]]) -> Iterator[dict[str, Any]]:
+        """Return tasks as the workers take them; one that was signed with another key is thrown away."""
+        for ack_id, signed in tasks:
+            try:
+                yield {**SignedPackage.loads(signed), "cluster": Conf.CLUSTER_NAME, "ack_id": ack_id}
+            except (TypeError, BadSignature):
+                logger.error("task %s in the queue is not signed with this installation's key", ack_id)
+                self.fail(ack_id)
 
     def dequeue(self) -> list[tuple[Any, str]]:
         """Return up to as many tasks as there are workers, or none."""
@@ -64,8 +74,3 @@ def package(lease: Lease) -> str:
         "timeout": -1,
     }
     return SignedPackage.dumps(task)
-
-
-def unpacked(ack_id: Any, signed: str) -> dict[str, Any]:
-    """Return a task as the workers take it."""
-    return {**SignedPackage.loads(signed), "cluster": Conf.CLUSTER_NAME, "ack_id": ack_id}
