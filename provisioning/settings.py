@@ -175,7 +175,7 @@ SPECTACULAR_SETTINGS = {
 
 # ── the engine ────────────────────────────────────────────────────────────────────────────────────────────────────────
 OPERATIONS = {
-    "lease_seconds": env.int("LEASE_SECONDS", 15),
+    "lease_seconds": env.int("LEASE_SECONDS", 12),
     "cancel_wait_seconds": 5,
     "max_crashes": 3,
     "keep_days": env.int("KEEP_DAYS", 90),
