@@ -1,0 +1,111 @@
+"""Everything at once: workers killed at random, nodes crashed, the database restarted, and the books must balance."""
+
+import os
+import random
+import time
+from contextlib import ExitStack
+
+import pytest
+from django.db import connection
+
+from apps.operations.models import Event, Operation
+from apps.providers.services import refresh_catalogue, register_account
+from apps.servers.models import Server
+from apps.servers.services import create_server
+from apps.workspaces.models import Workspace
+from tests.operations.databases import PostgreSQL, SQLite, connected
+from tests.operations.fleet import Fleet
+from tests.operations.private_postgresql import private_server
+from tests.operations.probes import ledger
+from tests.providers.cloud import Cloud
+from tests.system.service import service
+
+OPERATIONS, KILLS, MACHINES = 300, 30, 40
+
+
+def rage(fleet, *, kills, pause, restart=None):
+    """Kill workers at random; after a third and two thirds a whole node, half-way the database's server."""
+    for number in range(kills):
+        time.sleep(random.uniform(pause / 2, pause * 3 / 2))
+        random.choice(fleet.nodes).kill_any_worker()
+        if number in (kills // 3, 2 * kills // 3):
+            fleet.nodes[0].crash()
+            fleet.nodes.pop(0)
+            fleet.begin()
+        if restart and number == kills // 2:
+            restart()
+            connection.close()
+
+
+def books_balance(made, *, begun):
+    done = Operation.objects.in_bulk([one.pk for one in made])
+    assert len(done) == len(made), "none is lost"
+    assert {(one.status, one.error) for one in done.values()} == {("completed", None)}
+    assert set(done_fields(done)) == {(None, "", 0)}, "none is stuck"
+    effects = [words[0] for words in ledger.lines() if words[1] == "effect"]
+    assert sorted(effects) == sorted(str(one.pk) for one in made), "each effect once"
+    assert len([words for words in ledger.lines() if words[1] == "began"]) > begun, "the kills did hit"
+    for one in made:
+        seqs = list(Event.objects.filter(operation=one.pk).order_by("seq").values_list("seq", flat=True))
+        assert seqs == list(range(1, len(seqs) + 1))
+
+
+def done_fields(done):
+    return [(one.due_at, one.lease_owner, one.crashes) for one in done.values()]
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def scene(request, databases, probes, tmp_path, monkeypatch, django_db_blocker):
+    """A fleet, and what restarts its database's server: PostgreSQL is one of the test's own here."""
+    with ExitStack() as stack:
+        stack.enter_context(django_db_blocker.unblock())
+        restart = None
+        if request.param == "SQLite":
+            url = stack.enter_context(databases(SQLite).fresh())
+        else:
+            server = stack.enter_context(private_server())
+            restart, url = server.restart, stack.enter_context(PostgreSQL(tmp_path, server.url).fresh())
+        stack.enter_context(connected(url))
+        fleet = Fleet({"DATABASE_URL": url, "EMULATOR_BOOT_SECONDS": "0.5"}, tmp_path)
+        stack.callback(fleet.clear)
+        monkeypatch.setitem(os.environ, "LEDGER", str(fleet.ledger))
+        yield fleet, restart
+
+
+def test_a_storm_loses_and_repeats_nothing(scene, submit, ended):
+    fleet, restart = scene
+    fleet.start(2, WORKERS="4")
+    made = submit("provision", count=OPERATIONS, seconds=0.15)
+    rage(fleet, kills=KILLS, pause=0.3, restart=restart)
+    ended(*made, seconds=120)
+    books_balance(made, begun=OPERATIONS)
+    assert all(node.stop() < 10 for node in fleet.nodes)
+
+
+def test_a_storm_creates_each_machine_once(scene, ended):
+    fleet, restart = scene
+    with service(
+        **{name: fleet.environment[name] for name in ("DATABASE_URL", "VAR_DIR", "EMULATOR_BOOT_SECONDS")}
+    ) as port:
+        cloud = Cloud(f"http://127.0.0.1:{port}/emulator")
+        fleet.start(2, WORKERS="4")
+        made = order(cloud, ended, count=MACHINES)
+        rage(fleet, kills=9, pause=0.3, restart=restart)
+        done = ended(*made, seconds=120)
+        assert {(one.status, one.error) for one in done} == {("completed", None)}
+        servers = list(Server.objects.all())
+        assert {server.status for server in servers} == {"running"}
+        assert [len(cloud.creates(server.id)) for server in servers] == [1] * MACHINES
+        assert len(cloud.servers()) == MACHINES
+        assert not cloud.deletes()
+        cloud.close()
+
+
+def order(cloud, ended, *, count):
+    """Ask for machines, at an account on the emulated cloud."""
+    Workspace.objects.create(name="production", path="/opt/workspaces/production", active=True)
+    credentials = {"username": "emulator", "password": "emulator"}
+    account = register_account(provider="upcloud", name="default", endpoint=cloud.url, credentials=credentials)
+    assert ended(refresh_catalogue(account=account)).status == "completed"
+    what = {"workspace": "production", "provider": "upcloud", "plan": "2xCPU-4GB", "zone": "de-fra1"}
+    return [create_server(actor=None, hostname=f"web-{number}", **what) for number in range(count)]
