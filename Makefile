@@ -5,17 +5,12 @@ PORT   ?= 8083
 export PORT
 
 PY := $(VENV)/bin/python
-ENTER := ENVIRONMENT=development $(PY) manage.py
 
 .PHONY: run test bench clean
 
+run: export ENVIRONMENT := development
 run: $(VENV)/installed
-	@echo "preparing the database …"
-	@$(ENTER) migrate --verbosity 0
-	@$(ENTER) seed_users
-	@$(ENTER) seed_demo
-	@echo "starting on port $(PORT) …"
-	@$(ENTER) dev
+	@$(PY) manage.py dev
 
 test: $(VENV)/installed
 	@$(PY) -m pytest $(ARGS)

@@ -241,5 +241,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING")},
-    "loggers": {"apps": {"level": env.str("LOG_LEVEL", "INFO")}},
+    "loggers": {
+        "apps": {"level": env.str("LOG_LEVEL", "INFO")},
+        "django.request": {"level": env.str("LOG_LEVEL", "ERROR")},  # a 404 is an answer like any other
+    },
 }

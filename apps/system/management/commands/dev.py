@@ -1,7 +1,8 @@
-"""Run web server and worker together, as `make run` does; Ctrl-C stops both."""
+"""Prepare the database, then run web server and worker together, as `make run` does; Ctrl-C stops both."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -15,9 +16,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connections
 
 PATIENCE = 60
 STOP_SECONDS = 10
+PR_SET_PDEATHSIG = 1
 
 
 class Command(BaseCommand):
@@ -25,10 +28,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_if_taken(settings.PORT)
+        sys.stdout.reconfigure(line_buffering=True)  # what is said shows at once in files and pipes, too
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, interrupt)
         children: dict[str, subprocess.Popen] = {}
         try:
+            self.prepare()
+            self.stdout.write(f"starting on port {settings.PORT} …")
             children["web server"] = start("granian", *web_arguments())
             children["worker"] = start(sys.argv[0], "worker")
             self.announce(children)
@@ -41,10 +47,23 @@ class Command(BaseCommand):
             stop(children)
         self.stdout.write("stopped")
 
+    def prepare(self) -> None:
+        """Bring the database up to date, and put the users and the workspace there to try the service with."""
+        self.stdout.write("preparing the database …")
+        try:
+            call_command("migrate", verbosity=0)
+        except OperationalError as error:
+            raise CommandError(f"The database cannot be used: {error}") from error
+        call_command("seed_users", stdout=self.stdout)
+        call_command("seed_demo", stdout=self.stdout)
+        connections.close_all()
+
     def announce(self, children: dict[str, subprocess.Popen]) -> None:
         """Wait until it all works, then say where it is."""
         wait_for(f"http://127.0.0.1:{settings.PORT}/health", children)
         call_command("refresh_catalogue", wait=PATIENCE, stdout=self.stdout)
+        database = settings.DATABASES["default"]
+        data = settings.VAR_DIR if "sqlite3" in database["ENGINE"] else f"database {database['NAME']}"
         root = f"http://localhost:{settings.PORT}"
         self.stdout.write(
             f"""
@@ -54,7 +73,7 @@ class Command(BaseCommand):
   Users      admin/admin123   operator/operator123   developer/developer123   viewer/viewer123
   Cloud      {root}/emulator/      an emulated UpCloud: its machines do not exist
 
-  Ctrl-C stops everything; the data stays in {settings.VAR_DIR}.
+  Ctrl-C stops everything; the data stays in {data}.
 """
         )
 
@@ -72,7 +91,14 @@ def web_arguments() -> list[str]:
 def start(program: str, *arguments: str) -> subprocess.Popen:
     """Start a child in a session of its own, so that Ctrl-C reaches only us and the children end in order."""
     module = ["-m", program] if program == "granian" else [program]
-    return subprocess.Popen([sys.executable, *module, *arguments], start_new_session=True)  # noqa: S603
+    command = [sys.executable, *module, *arguments]
+    return subprocess.Popen(command, start_new_session=True, preexec_fn=end_with_parent)  # noqa: S603, PLW1509
+
+
+def end_with_parent() -> None:
+    """Let a child be told to stop when we are killed and cannot tell it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def interrupt(number: int, frame: Any) -> None:
