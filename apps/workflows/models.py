@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.db.models import Exists, OuterRef
 
 from apps.operations.models import Operation
 from apps.system.models import OrderedJSON
@@ -130,6 +131,11 @@ class Step(models.Model):
 
 
 def without_standing(old: models.QuerySet) -> models.QuerySet:
-    """Leave out the workflows that have created something, and their steps: whoever deletes it needs what they say."""
-    created = Workflow.objects.filter(effect="create", operation__status=Operation.Status.COMPLETED).values("pk")
-    return old.exclude(pk__in=created).exclude(parent__in=created)
+    """Leave out the workflows, and their steps, that created what was not deleted since: its deletion needs them."""
+    completed = Workflow.objects.filter(operation__status=Operation.Status.COMPLETED)
+    since = {
+        "operation__target": OuterRef("operation__target"),
+        "operation__ended_at__gte": OuterRef("operation__ended_at"),
+    }
+    standing = completed.filter(~Exists(completed.filter(effect="delete", **since)), effect="create").values("pk")
+    return old.exclude(pk__in=standing).exclude(parent__in=standing)

@@ -1,7 +1,9 @@
 import uuid
+from datetime import timedelta
 
 import pytest
 
+from apps.operations import upkeep
 from apps.operations.models import Operation
 from apps.workflows.definitions import definitions
 from apps.workflows.models import Step, Workflow
@@ -181,6 +183,25 @@ def test_it_marks_every_step_of_a_workflow_within_a_workflow(post, define, alice
     assert sorted(world.made) == ["in-0", "in-1"]
     assert Operation.objects.get(pk=operation["id"]).status == "completed"
     assert Step.objects.exclude(status="completed").count() == 0
+
+
+def test_it_outlives_pruning_while_what_it_created_exists(define, submit, run_worker):
+    for effect in ("create", "delete"):
+        define(effect, steps=[step("a")], target="thing", effect=effect)
+
+    def prune():
+        upkeep.prune_operations(older_than=timedelta(seconds=-60))
+        return Workflow.objects.count()
+
+    submit("create")
+    run_worker()
+    assert prune() == 1
+    submit("delete")
+    run_worker()
+    assert prune() == 0
+    submit("create")
+    run_worker()
+    assert prune() == 1
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
