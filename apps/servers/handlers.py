@@ -28,10 +28,12 @@ def create_server(context: Context) -> Done | Wait:
     if server.ref:
         return wait_until_up(context, server)
     with connected(server.account) as cloud:
-        machine = adopted(context, cloud, server) if "asked_at" in context.state else None
-        if machine is None and in_doubt(context):
+        found = cloud.find(server.id) if "asked_at" in context.state else []
+        if not all(discarded(context, cloud, extra) for extra in found[1:]):
+            return poll(context, f"a second machine for {server.hostname} is being deleted at {server.account}")
+        if not found and in_doubt(context):
             return look_again(context)
-        machine = machine or order(context, cloud, server)
+        machine = adopted(context, found[0]) if found else order(context, cloud, server)
     note(context, server, machine)
     return poll(context, f"{machine.ref} is {machine.state} at {server.account}")
 
@@ -69,15 +71,16 @@ def refreshed(server: Server) -> Server:
     return Server.objects.select_related("account").get(pk=server.pk)
 
 
-def adopted(context: Context, cloud: Driver, server: Server) -> Machine | None:
-    """Return the machine that carries the server's id; of several, left by lost answers, the oldest."""
-    machines = cloud.find(server.id)
-    for extra in machines[1:]:
-        context.log(f"Deleting {extra.ref}: a second machine for {server.hostname}.", level=Event.Level.WARNING)
-        cloud.delete(extra.ref, server_id=server.id, disks=extra.disks)
-    if machines:
-        context.log(f"Adopted {machines[0].ref}, made by an earlier attempt.", ref=machines[0].ref)
-    return machines[0] if machines else None
+def adopted(context: Context, machine: Machine) -> Machine:
+    """Take over the machine that an earlier attempt made; of several, left by lost answers, the oldest."""
+    context.log(f"Adopted {machine.ref}, made by an earlier attempt.", ref=machine.ref)
+    return machine
+
+
+def discarded(context: Context, cloud: Driver, extra: Machine) -> bool:
+    """Take one step towards a second machine being gone; True when it is."""
+    context.log(f"Deleting {extra.ref}: a second machine of this server.", level=Event.Level.WARNING)
+    return cloud.delete(extra.ref, server_id=context.params["server"], disks=extra.disks)
 
 
 def order(context: Context, cloud: Driver, server: Server) -> Machine:
