@@ -53,7 +53,7 @@ class Heart:
 
     @contextmanager
     def keeps(self, lease: Lease) -> Iterator[None]:
-        """Guard the block; raises Interrupted in it. What runs in a caller's transaction cannot be seen from outside."""
+        """Guard the block; raises Interrupted in it. One in a caller's transaction cannot be seen from outside."""
         if connection.in_atomic_block:
             yield
             return
