@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Count, Q
 
 from apps.accounts.models import User
@@ -20,7 +19,6 @@ from apps.workspaces.models import Workspace
 from apps.workspaces.services import mark_used
 
 
-@transaction.atomic(savepoint=False)  # in a caller's transaction, whatever is refused takes the whole of it back
 def submit(
     *,
     kind: str,
@@ -34,7 +32,7 @@ def submit(
     time_limit: float | None = None,
     lane: str = "",
 ) -> Operation:
-    """Queue an operation, in the transaction of the change it stands for.
+    """Queue an operation; called in the transaction of the change it stands for.
 
     `target` names what it changes: a second unfinished operation on the same target is refused. `time_limit`, in
     seconds, replaces the kind's own. `lane` names what it shares with others, for caps. Raises TargetBusy.

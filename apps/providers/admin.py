@@ -59,10 +59,11 @@ class AccountForm(ServiceForm):
 
     class Meta:
         model = Account
-        fields = ["provider", "name", "workspace", "endpoint", "enabled"]
+        fields = ["provider", "name", "workspace", "endpoint", "enabled", "time_limit"]
         help_texts = {
             "workspace": "Only this workspace may use it; left empty, all may.",
             "enabled": "Off: no new servers with it; those it has stay and can be deleted.",
+            "time_limit": "Seconds that creating or deleting a server may take; empty: 900.",
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -92,7 +93,23 @@ class AccountAdmin(ReadOnlyAdmin):
     list_select_related = ("workspace",)
     sortable_by = ()
     actions = ["read_catalogue"]
-    fieldsets = [(None, {"fields": ["provider", "name", "workspace", "endpoint", "enabled", "credentials", "read_at"]})]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "provider",
+                    "name",
+                    "workspace",
+                    "endpoint",
+                    "enabled",
+                    "time_limit",
+                    "credentials",
+                    "read_at",
+                ]
+            },
+        )
+    ]
     readonly_fields = ["read_at"]
 
     def has_account_change_permission(self, request: HttpRequest) -> bool:

@@ -35,6 +35,7 @@ class Account(models.Model):
     endpoint = models.URLField(max_length=255)
     sealed_credentials = models.TextField(editable=False)
     enabled = models.BooleanField(default=True)
+    time_limit = models.PositiveIntegerField(null=True, blank=True)
     refreshed_at = models.DateTimeField(null=True, editable=False)
     looked_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -54,6 +55,11 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.name}"
+
+    @property
+    def lane(self) -> str:
+        """The name under which its operations share a cap."""
+        return f"account:{self.pk}"
 
 
 class Plan(models.Model):

@@ -50,6 +50,7 @@ def create_account(
     credentials: Mapping[str, str],
     workspace: Workspace | None = None,
     enabled: bool = True,
+    time_limit: int | None = None,
 ) -> Account:
     """Create an account. Raises AccountExists."""
     with refused_as(AccountExists(provider=provider, name=name)):
@@ -60,6 +61,7 @@ def create_account(
             sealed_credentials=seal(dict(credentials)),
             workspace=workspace,
             enabled=enabled,
+            time_limit=time_limit,
         )
 
 
@@ -72,9 +74,10 @@ def change_account(
     workspace: Workspace | None,
     enabled: bool,
     credentials: Mapping[str, str] | None = None,
+    time_limit: int | None = None,
 ) -> Account:
     """Change an account, which keeps its credentials unless new ones are given. Raises AccountExists."""
-    facts = {"name": name, "endpoint": endpoint, "workspace": workspace, "enabled": enabled}
+    facts = {"name": name, "endpoint": endpoint, "workspace": workspace, "enabled": enabled, "time_limit": time_limit}
     if credentials:
         facts["sealed_credentials"] = seal(dict(credentials))
     with refused_as(AccountExists(provider=account.provider, name=name)):
@@ -117,6 +120,7 @@ def nearest(given: str, offered: QuerySet) -> str:
     return f" It has {', '.join(names[:12])}{' and more' if len(names) > 12 else ''}." if names else ""
 
 
+@transaction.atomic
 def refresh_catalogue(*, account: Account, actor: User | None = None) -> Operation:
     """Queue the reading of an account's plans and zones. Raises TargetBusy."""
     return submit(

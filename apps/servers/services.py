@@ -66,6 +66,8 @@ def create_server(
         target_is_new=True,
         params={"server": server.id},
         parent=parent,
+        time_limit=account.time_limit,
+        lane=account.lane,
     )
 
 
@@ -100,7 +102,12 @@ def delete_server(
     that. It still forgets nothing: the row goes when the cloud has proven that no machine is left. Raises NotFound,
     OtherServer, OtherWorkspace, ServerOccupied, TargetBusy.
     """
-    server = Server.objects.select_for_update(of=("self",)).select_related("workspace").filter(pk=server_id).first()
+    server = (
+        Server.objects.select_for_update(of=("self",))
+        .select_related("workspace", "account")
+        .filter(pk=server_id)
+        .first()
+    )
     if server is None:
         raise NotFound(what="server", id=server_id)
     if workspace is not None and workspace != server.workspace.name:
@@ -113,7 +120,14 @@ def delete_server(
     if taken and taken.state.get("asked_at"):
         params["asked_at"] = taken.state["asked_at"]  # an order is perhaps still on its way
     operation = operations.submit(
-        kind=DELETE, workspace=server.workspace, actor=actor, target=server.target, params=params, parent=parent
+        kind=DELETE,
+        workspace=server.workspace,
+        actor=actor,
+        target=server.target,
+        params=params,
+        parent=parent,
+        time_limit=server.account.time_limit,
+        lane=server.account.lane,
     )
     Server.objects.filter(pk=server.pk).update(status=Status.DELETING)
     return operation

@@ -88,3 +88,20 @@ def test_prometheus_reads_states_and_times(api, alice, bob, body, run_worker):
     assert 'provisioning_operation_claim_seconds_count{kind="server.create"}' in text
     assert api(bob).get("/metrics").status_code == 403
     assert api().get("/metrics").status_code == 401
+
+
+def test_limit_sets_lists_and_lifts_caps(db, capsys):
+    call_command("limit", "workspace:production", "3")
+    call_command("limit", "account:1", "2")
+    call_command("limit", "account:1", "none")
+    assert capsys.readouterr().out.splitlines()[-1] == "workspace:production: 3 at once"
+    for wrong in (["production", "3"], ["account:1", "many"], ["account:1", "-1"]):
+        with pytest.raises(CommandError):
+            call_command("limit", *wrong)
+
+
+def test_creations_share_the_lane_of_their_account_and_its_time(api, alice, body, account):
+    type(account).objects.update(time_limit=77)
+    api(alice).post("/v1/servers/create", body)
+    operation = Operation.objects.get()
+    assert (operation.lane, operation.time_limit) == (account.lane, 77)
