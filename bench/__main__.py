@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 
-NAMES = ("api",)
+NAMES = ("api", "boots")
 
 
 def main(names: list[str]) -> None:
