@@ -1,4 +1,4 @@
-"""Five hundred servers at once on two worker processes: waiting holds none of them, and states are asked for by list."""
+"""Five hundred servers at once on two worker processes: waits hold none of them, states are asked for by list."""
 
 from __future__ import annotations
 
@@ -67,9 +67,7 @@ def run(client: httpx.Client) -> None:
         time.sleep(0.5)
     took = time.monotonic() - submitted
     print(f"\n{SERVERS} servers that boot for {BOOT_SECONDS} s, 2 worker processes")
-    print(
-        f"  submitted within {submitted - begin:.1f} s; {dict(states)} {took:.1f} s later (promised: {PROMISED_SECONDS})"
-    )
+    print(f"  submitted within {submitted - begin:.1f} s; {dict(states)} {took:.1f} s later (of {PROMISED_SECONDS})")
     for call, times in calls(client).most_common():
         print(f"  {times:>5} × {call}")
 

@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_if_taken(settings.PORT)
         sys.stdout.reconfigure(line_buffering=True)  # what is said shows at once in files and pipes, too
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell may start us with SIGINT ignored
             signal.signal(number, interrupt)
         children: dict[str, subprocess.Popen] = {}
         try:
