@@ -84,6 +84,9 @@ def attempt(operation: Operation, lease: Lease) -> Outcome | None:
         return None
     except UnknownKind:
         return Refused("UNKNOWN_KIND", f"This version cannot run operations of kind {operation.kind}.")
+    except (OperationalError, InterfaceError):
+        logger.warning("operation %s lost the database in the middle of a step", operation.id)
+        return Retry("DATABASE_AWAY", "The database did not answer in the middle of a step.")
     except Exception:
         logger.exception(BUG, operation.id, operation.kind)
         return fault()

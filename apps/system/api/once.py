@@ -59,11 +59,12 @@ def once(key: str, handler: Callable[..., Response], *, waits: bool) -> Callable
             mine, row = reserve(request, key)
             if not mine:
                 return replay(row)
+            response = None
             try:
                 response = handler(request, *args, **kwargs)
-            except Exception:
-                row.delete() if waits else None
-                raise
+            finally:
+                if response is None and waits:
+                    row.delete()
             Answer.objects.filter(pk=row.pk).update(body=orjson.dumps(response.data).decode())
             return response
 
