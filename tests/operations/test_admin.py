@@ -64,11 +64,24 @@ def test_it_does_nothing_when_too_many_are_selected(chief, workspace, monkeypatc
 @pytest.mark.parametrize(
     ("facts", "text"),
     [
-        ({"note": "machine-7 is starting"}, "machine-7 is starting. Next try at"),
-        ({"lease_owner": "worker-1"}, "At work in worker-1; its lease runs until"),
-        ({"due_at": "2025-10-06T12:00:00Z"}, "Due since 2025-10-06 12:00:00 UTC; waits for a free worker."),
+        ({"note": "machine-7 is starting"}, "at the latest: machine-7 is starting"),
+        ({"lease_owner": "worker-1"}, "At work on it: worker worker-1."),
+        ({"due_at": "2025-10-06T12:00:00Z"}, "No worker is running; start one"),
         ({"tries": 3}, "3 failed tries"),
     ],
 )
 def test_it_explains_every_wait(chief, workspace, facts, text):
     assert text in browser(chief).get(page(an_operation(workspace, **facts))).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        ({"note": "machine-7 is starting"}, "machine-7 is starting. Next try at"),
+        ({"lease_owner": "worker-1"}, "At work in worker-1; its lease runs until"),
+        ({"due_at": "2025-10-06T12:00:00Z"}, "Due since 2025-10-06 12:00:00 UTC; waits for a free worker."),
+    ],
+)
+def test_it_explains_waits_in_the_list_too(chief, workspace, facts, text):
+    an_operation(workspace, **facts)
+    assert text in browser(chief).get("/admin/operations/operation/").content.decode()

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from apps.operations import registry, services
 from apps.operations.admin.parts import children_of, kind_title, log_of, outcome, status_badge, target_link, waiting
 from apps.operations.models import Event, Operation
+from apps.operations.why import reason_for
 from apps.system.admin import Button, ReadOnlyAdmin, Table, badge, link, pretty
 
 
@@ -134,8 +135,9 @@ class OperationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="waiting for")
     def waiting_for(self, row: Operation) -> str:
-        """Show why it is not done yet."""
-        return waiting(row) or "-"
+        """Show why it is not done yet, as the API tells it."""
+        reason = reason_for(row)
+        return reason.message if reason else "-"
 
     @admin.display(description="attempts")
     def attempts(self, row: Operation) -> str:

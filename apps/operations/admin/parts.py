@@ -50,7 +50,7 @@ def status_badge(operation: Operation) -> SafeString:
 
 
 def waiting(operation: Operation) -> str:
-    """Say why an operation is not done yet; nothing once it is."""
+    """Say in a list why an operation is not done yet, from its row alone; nothing once it is."""
     if operation.due_at is None:
         return ""
     when = localize(operation.due_at)
