@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 
-NAMES = ("api", "boots")
+NAMES = ("api", "boots", "engine", "claims")
 
 
 def main(names: list[str]) -> None:
