@@ -31,9 +31,9 @@ DUE = "SELECT 1 FROM operations_operation WHERE due_at <= {now} LIMIT 1"
 
 # Each workspace offers its oldest due operations; they are taken in turns, so that ten thousand of one workspace do not
 # delay the one of another. An operation that has not begun stays where it is while its workspace or lane is full, of
-# running operations and of those that somebody has just claimed. An offer is ordered by its workspace too, and says so in
-# a way that PostgreSQL does not see through: only the index on both gives that order, while the one on the time alone
-# would lead through all of a crowd's rows to the two of a quiet workspace.
+# running operations and of those that somebody has just claimed. An offer is ordered by its workspace too, and in a way
+# that PostgreSQL does not see through: only the index on both gives that order, while the one on the time alone would
+# lead through all of a crowd's rows to the two of a quiet workspace.
 CANDIDATES = """
     WITH lane AS {once} (
         SELECT name, most - (
