@@ -61,7 +61,7 @@ class Walk(RuleBasedStateMachine):
     def submit_unseen(self, thing):
         """The database refuses what the look before it has missed."""
         if any(one.left and one.target == thing for one in self.models.values()):
-            with pytest.raises(TargetBusy):
+            with pytest.raises(TargetBusy), transaction.atomic():  # the caller's, which goes with the refusal
                 services.submit(
                     kind="probe.instant", workspace=None, actor=None, params={}, target=thing, target_is_new=True
                 )
