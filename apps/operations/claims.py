@@ -191,6 +191,12 @@ def hurry(lease: Lease) -> None:
     Operation.objects.held_by(lease).update(due_at=in_seconds(1), lease_owner="")
 
 
+def give_back(lease: Lease) -> None:
+    """Let go of a claim that nothing has come of; who never began keeps the place in the queue."""
+    again = Case(When(status=Operation.Status.PENDING, then=F("created_at")), default=Now())
+    Operation.objects.held_by(lease).update(due_at=again, lease_owner="", fence=F("fence") + 1)
+
+
 def hand_back(*, owner: str, innocent: bool) -> int:
     """Make due at once whatever a stopped node still holds; an innocent stop is no crash of what was running."""
     crashes = Greatest(F("crashes") - 1, 0) if innocent else F("crashes")

@@ -143,6 +143,15 @@ def test_packets_tell_whether_they_are_empty(packets):
     assert queue.empty()
 
 
+def test_packets_can_be_taken_back(packets, spills):
+    queue = packets()
+    assert queue.get_all() == []
+    queue.put(1)
+    queue.put("x" * 100_000)
+    assert queue.get_all() == [1, "x" * 100_000]
+    assert queue.empty()
+
+
 def test_packets_make_a_writer_wait_for_room(start, packets):
     queue = packets()
     writer = start(lambda: [queue.put("x" * 50_000) for _ in range(50)])

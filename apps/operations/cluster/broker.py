@@ -21,6 +21,7 @@ from apps.operations.steps import Lease
 
 logger = logging.getLogger(__name__)
 RUN = "apps.operations.runner.run"
+TASKS_SECONDS = 0.5
 
 
 class OperationsBroker(ORM):
@@ -31,6 +32,7 @@ class OperationsBroker(ORM):
     """
 
     node = ""
+    looked_at = 0.0
 
     def take(self, *, until: Flag) -> list[dict[str, Any]]:
         """Return the next tasks, ready to be run; waits for them, and returns none once `until` is set."""
@@ -56,10 +58,27 @@ class OperationsBroker(ORM):
                 logger.error("task %s in the queue is not signed with this installation's key", ack_id)
                 self.fail(ack_id)
 
+    def give_back(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Let go of operations that no worker has begun; returns django-q2's own tasks, which stay where they are."""
+        leases = [Lease(uuid.UUID(task["args"][0]), task["args"][1]) for task in tasks if task["func"] == RUN]
+        try:
+            for lease in leases:
+                claims.give_back(lease)
+        except Error:
+            logger.warning("the database does not answer; what is held is taken up when its lease runs out")
+            connection.close()
+        return [task for task in tasks if task["func"] != RUN]
+
     def dequeue(self) -> list[tuple[Any, str]]:
-        """Return up to as many tasks as there are workers, or none."""
-        leases = claims.claim(owner=self.node, most=Conf.WORKERS)
-        return [(None, package(lease)) for lease in leases] or super().dequeue() or []
+        """Return up to as many operations as there are workers, or none.
+
+        Django-q2's own tasks come when no operation is due, and each half second though some are.
+        """
+        tasks = [(None, package(lease)) for lease in claims.claim(owner=self.node, most=Conf.WORKERS)]
+        if not tasks or time.monotonic() - self.looked_at > TASKS_SECONDS:
+            self.looked_at = time.monotonic()
+            tasks += super().dequeue() or []
+        return tasks
 
 
 def package(lease: Lease) -> str:

@@ -39,6 +39,7 @@ KNOWN = "1.11.1"
 PACKET = getattr(socket, "SOCK_SEQPACKET", socket.SOCK_DGRAM)
 MOST_BYTES = 60_000
 PR_SET_PDEATHSIG = 1
+PREFETCH_SECONDS = 1.0
 
 
 class UnknownDjangoQ(RuntimeError):
@@ -65,6 +66,15 @@ class Packets:
         """Receive the next item; waits for one."""
         item = pickle.loads(self.receiver.recv(MOST_BYTES * 2))  # noqa: S301 - from our own processes
         return item.read() if isinstance(item, Spilled) else item
+
+    def get_all(self) -> list[Any]:
+        """Receive what waits to be received, perhaps nothing."""
+        items = []
+        with suppress(BlockingIOError):
+            while True:
+                item = pickle.loads(self.receiver.recv(MOST_BYTES * 2, socket.MSG_DONTWAIT))  # noqa: S301
+                items.append(item.read() if isinstance(item, Spilled) else item)
+        return items
 
     def empty(self) -> bool:
         """Tell whether nothing waits to be received."""
@@ -224,18 +234,26 @@ def monitor(result_queue: Packets, broker: Any = None) -> None:
 def pusher(task_queue: Packets, event: Flag, broker: Any = None) -> None:
     """Take tasks from the broker whenever the workers have taken all that was there.
 
-    Nothing more is claimed than the next batch, so that no lease runs out in a queue. A broken database is waited for.
+    Nothing more is claimed than the next batch, and that is given back when no worker takes it within a second, so that
+    nothing waits behind long steps which another node could do or a person wants to cancel. A broken database is waited
+    for.
     """
     settle_in()
-    pause = 0.0005
+    pause, put_at = 0.0005, 0.0
     while not event.is_set():
-        if not task_queue.empty():
+        if task_queue.empty():
+            pause = 0.0005
+            for task in broker.take(until=event):
+                task_queue.put(task)
+            put_at = time.monotonic()
+        elif time.monotonic() - put_at < PREFETCH_SECONDS:
             time.sleep(pause)
             pause = min(pause * 2, 0.02)
-            continue
-        pause = 0.0005
-        for task in broker.take(until=event):
-            task_queue.put(task)
+        else:
+            for task in broker.give_back(task_queue.get_all()):
+                task_queue.put(task)
+            event.wait(PREFETCH_SECONDS / 4)  # whoever is idle comes first
+            put_at = time.monotonic()
 
 
 def install() -> None:
