@@ -1,6 +1,7 @@
 """Both databases, a fleet of workers on each, and a hand to submit with."""
 
 import os
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -55,6 +56,30 @@ def fleet(database, probes, tmp_path, monkeypatch):
     monkeypatch.setitem(os.environ, "LEDGER", str(fleet.ledger))
     yield fleet
     fleet.clear()
+
+
+@pytest.fixture
+def scene(databases, probes, django_db_blocker, tmp_path, monkeypatch):
+    """Make fleets, each on a database of its own, all at once; gives a fleet and what enters its database."""
+    with django_db_blocker.unblock(), ExitStack() as stack:
+
+        def make(name, kind, **environment):
+            url = stack.enter_context(databases(kind).fresh())
+            directory = tmp_path / name
+            directory.mkdir()
+            fleet = Fleet({"DATABASE_URL": url}, directory)
+            stack.callback(fleet.clear)
+            fleet.start(**environment)
+
+            @contextmanager
+            def enter():
+                monkeypatch.setitem(os.environ, "LEDGER", str(fleet.ledger))
+                with connected(url):
+                    yield
+
+            return fleet.nodes[0], enter
+
+        yield make
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import os
 import random
 import time
 from contextlib import ExitStack
+from functools import cache
 
 import pytest
 from django.db import connection
@@ -54,8 +55,21 @@ def done_fields(done):
     return [(one.due_at, one.lease_owner, one.crashes) for one in done.values()]
 
 
+@pytest.fixture(scope="module")
+def private(tmp_path_factory):
+    """A PostgreSQL server that may be restarted, made when first asked for; gives its restart and its databases."""
+    with ExitStack() as stack:
+
+        @cache
+        def make():
+            server = stack.enter_context(private_server())
+            return server.restart, PostgreSQL(tmp_path_factory.mktemp("private"), server.url)
+
+        yield make
+
+
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
-def scene(request, databases, probes, tmp_path, monkeypatch, django_db_blocker):
+def stage(request, databases, private, probes, tmp_path, monkeypatch, django_db_blocker):
     """A fleet, and what restarts its database's server: PostgreSQL is one of the test's own here."""
     with ExitStack() as stack:
         stack.enter_context(django_db_blocker.unblock())
@@ -63,8 +77,8 @@ def scene(request, databases, probes, tmp_path, monkeypatch, django_db_blocker):
         if request.param == "SQLite":
             url = stack.enter_context(databases(SQLite).fresh())
         else:
-            server = stack.enter_context(private_server())
-            restart, url = server.restart, stack.enter_context(PostgreSQL(tmp_path, server.url).fresh())
+            restart, system = private()
+            url = stack.enter_context(system.fresh())
         stack.enter_context(connected(url))
         fleet = Fleet({"DATABASE_URL": url, "EMULATOR_BOOT_SECONDS": "0.5"}, tmp_path)
         stack.callback(fleet.clear)
@@ -72,8 +86,8 @@ def scene(request, databases, probes, tmp_path, monkeypatch, django_db_blocker):
         yield fleet, restart
 
 
-def test_a_storm_loses_and_repeats_nothing(scene, submit, ended):
-    fleet, restart = scene
+def test_a_storm_loses_and_repeats_nothing(stage, submit, ended):
+    fleet, restart = stage
     fleet.start(2, WORKERS="4")
     made = submit("provision", count=OPERATIONS, seconds=0.15)
     rage(fleet, kills=KILLS, pause=0.3, restart=restart)
@@ -82,8 +96,8 @@ def test_a_storm_loses_and_repeats_nothing(scene, submit, ended):
     assert all(node.stop() < 10 for node in fleet.nodes)
 
 
-def test_a_storm_creates_each_machine_once(scene, ended):
-    fleet, restart = scene
+def test_a_storm_creates_each_machine_once(stage, ended):
+    fleet, restart = stage
     with service(
         **{name: fleet.environment[name] for name in ("DATABASE_URL", "VAR_DIR", "EMULATOR_BOOT_SECONDS")}
     ) as port:

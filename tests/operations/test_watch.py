@@ -3,40 +3,12 @@
 import os
 import signal
 import time
-from contextlib import ExitStack, contextmanager
-
-import pytest
 
 from apps.operations import services
 from apps.operations.cluster.process import STUCK_SECONDS
 from apps.operations.models import Lane, Operation
-from tests.operations.databases import PostgreSQL, SQLite, connected
-from tests.operations.fleet import Fleet
+from tests.operations.databases import PostgreSQL, SQLite
 from tests.operations.probes import ledger
-
-
-@pytest.fixture
-def scene(databases, probes, django_db_blocker, tmp_path, monkeypatch):
-    """Make fleets, each on a database of its own, all at once; gives a fleet and what enters its database."""
-    with django_db_blocker.unblock(), ExitStack() as stack:
-
-        def make(name, kind):
-            url = stack.enter_context(databases(kind).fresh())
-            directory = tmp_path / name
-            directory.mkdir()
-            fleet = Fleet({"DATABASE_URL": url}, directory)
-            stack.callback(fleet.clear)
-            fleet.start()
-
-            @contextmanager
-            def enter():
-                monkeypatch.setitem(os.environ, "LEDGER", str(fleet.ledger))
-                with connected(url):
-                    yield
-
-            return fleet.nodes[0], enter
-
-        yield make
 
 
 def test_it_replaces_a_stuck_cluster_and_no_other(scene, submit, ended):

@@ -136,7 +136,7 @@ def undo_and_die(context):
 
 
 def began(context):
-    ledger.write(context.operation.id, "began", os.getpid())
+    ledger.write(context.operation.id, "began", os.getpid(), time.time())
 
 
 # ── django-q2's own tasks ─────────────────────────────────────────────────────────────────────────────────────────────
