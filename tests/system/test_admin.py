@@ -54,7 +54,8 @@ def test_it_opens_every_list_and_page_for_the_admin_role(chief, stage, model):
 
 def test_it_shows_an_operation_whole(chief, stage):
     html = browser(chief).get(page(Operation.objects.get(parent=None))).content.decode()
-    for text in ("Create a server", "badge-pending", "at the latest", "Started.", "machine-7", "server:srv-", "Refused."):
+    told = ("Create a server", "badge-pending", "at the latest", "Started.", "machine-7", "server:srv-", "Refused.")
+    for text in told:
         assert text in html, text
     assert "hunter2" not in html
     failed = browser(chief).get(page(Operation.objects.get(status="failed"))).content.decode()
