@@ -13,7 +13,8 @@ from apps.system.redaction import redact, redact_text
 
 APPEND = """
     INSERT INTO operations_event (operation_id, seq, at, level, message, data)
-    SELECT %s, coalesce(max(seq), 0) + 1, %s, %s, %s, %s FROM operations_event WHERE operation_id = %s"""
+    SELECT %(operation)s, coalesce(max(seq), 0) + 1, %(at)s, %(level)s, %(message)s, %(data)s
+    FROM operations_event WHERE operation_id = %(operation)s"""
 
 
 def append(operation_id: UUID, level: str, message: str, data: dict[str, Any] | None = None) -> None:
@@ -22,7 +23,12 @@ def append(operation_id: UUID, level: str, message: str, data: dict[str, Any] | 
     Only inside a transaction that has updated the operation's row: that lock is what makes the numbers gapless.
     """
     key = Event._meta.get_field("operation").get_db_prep_value(operation_id, connection)
-    at = connection.ops.adapt_datetimefield_value(timezone.now())
-    text = Event._meta.get_field("data").get_prep_value(redact(data or {}))
     with connection.cursor() as cursor:
-        cursor.execute(APPEND, [key, at, str(level), redact_text(message), text, key])
+        cursor.execute(APPEND, {"operation": key, **columns(level, message, data or {})})
+
+
+def columns(level: str, message: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Return what a line says as the database takes it, secrets hidden."""
+    at = connection.ops.adapt_datetimefield_value(timezone.now())
+    text = Event._meta.get_field("data").get_prep_value(redact(data))
+    return {"at": at, "level": str(level), "message": redact_text(message), "data": text}

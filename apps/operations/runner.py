@@ -100,7 +100,9 @@ def fault() -> Refused:
 def record(operation: Operation, lease: Lease, outcome: Outcome) -> bool:
     """Turn what the step returned or raised into the operation's next state."""
     kind = registry.kinds().get(operation.kind)
-    if not operation.is_undoing and kind and (kind.undo or not isinstance(outcome, Done)) and wants_cancel(lease):
+    if kind and not operation.is_undoing and isinstance(outcome, Done):
+        return record_done(operation, lease, outcome, kind)
+    if kind and not operation.is_undoing and wants_cancel(lease):
         return transitions.cancel_held(lease, operation)
     outcome = overdue(operation, kind, outcome)
     if isinstance(outcome, Wait):
@@ -112,6 +114,13 @@ def record(operation: Operation, lease: Lease, outcome: Outcome) -> bool:
     if isinstance(outcome, Done):
         return transitions.complete(lease, operation, outcome)
     return transitions.fail(lease, operation, code=outcome.code, message=outcome.message)
+
+
+def record_done(operation: Operation, lease: Lease, outcome: Done, kind: Kind) -> bool:
+    """Complete the operation; one that was asked to stop meanwhile and can be undone is cancelled instead."""
+    if transitions.complete(lease, operation, outcome, unless_asked=kind.undo is not None):
+        return True
+    return kind.undo is not None and wants_cancel(lease) and transitions.cancel_held(lease, operation)
 
 
 def record_undo(operation: Operation, lease: Lease, outcome: Done | Refused) -> bool:

@@ -10,11 +10,11 @@ import random
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Case, DateTimeField, F, Q, When
 from django.db.models.functions import Coalesce, Now
 
-from apps.operations import events, figures, registry
+from apps.operations import endings, events, figures, registry
 from apps.operations.claims import in_seconds
 from apps.operations.errors import Retry
 from apps.operations.models import ENDED, Event, Operation
@@ -62,21 +62,24 @@ def backoff(tries: int) -> float:
     return random.uniform(0, min(cap, base * 2 ** min(tries, 16)))  # noqa: S311
 
 
-@transaction.atomic
 def rest(lease: Lease, seconds: float, changes: dict[str, Any], event: tuple[str, str, dict] | None) -> bool:
     """Give the lease back and become due in `seconds`."""
     due = Case(When(woken=True, then=Now()), default=in_seconds(seconds))
     changes = {"due_at": due, "lease_owner": "", "crashes": 0, "woken": False, "updated_at": Now(), **changes}
-    if not Operation.objects.held_by(lease).update(**changes):
-        return False
-    if event:
+    held = Operation.objects.held_by(lease)
+    if event is None:
+        return bool(held.update(**changes))
+    with transaction.atomic():
+        if not held.update(**changes):
+            return False
         events.append(lease.operation_id, *event)
     return True
 
 
-def complete(lease: Lease, operation: Operation, outcome: Done) -> bool:
-    """Record success."""
-    return end(lease, operation, "Completed.", status=Status.COMPLETED, result=outcome.result)
+def complete(lease: Lease, operation: Operation, outcome: Done, *, unless_asked: bool = False) -> bool:
+    """Record success; with `unless_asked`, not of an operation that was asked to stop."""
+    changes = {"status": Status.COMPLETED, "result": outcome.result}
+    return end(lease, operation, "Completed.", unless_asked=unless_asked, **changes)
 
 
 def fail(lease: Lease, operation: Operation, *, code: str, message: str) -> bool:
@@ -104,16 +107,23 @@ def end(lease: Lease, operation: Operation, line: str, level: str = Event.Level.
     return ended
 
 
-@transaction.atomic
-def _end(lease: Lease, operation: Operation, line: str, level: str, **changes: Any) -> bool:
+def _end(
+    lease: Lease, operation: Operation, line: str, level: str, *, unless_asked: bool = False, **changes: Any
+) -> bool:
     """Record an outcome, settle the resource and wake whoever waits for it, all or nothing."""
-    changes = {"due_at": None, "lease_owner": "", "note": "", "crashes": 0, "updated_at": Now(), **changes}
-    changes["ended_at"] = Coalesce("ended_at", Now())
-    if not Operation.objects.held_by(lease).update(**changes):
-        return False
-    events.append(lease.operation_id, level, line)
-    settle(operation)
+    if connection.vendor == "postgresql" and settles_nothing(operation):
+        return endings.record(lease, line, level, changes, unless_asked=unless_asked)
+    with transaction.atomic():
+        if not endings.record(lease, line, level, changes, unless_asked=unless_asked):
+            return False
+        settle(operation)
     return True
+
+
+def settles_nothing(operation: Operation) -> bool:
+    """Tell whether an end concerns the operation alone, so that one statement records all of it."""
+    kind = registry.kinds().get(operation.kind)
+    return operation.parent_id is None and (kind is None or kind.settle is registry.nothing)
 
 
 def settle(operation: Operation) -> None:
