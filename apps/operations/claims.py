@@ -102,7 +102,8 @@ BEGIN = """
         deadline_at = coalesce(deadline_at, {in_limit}),
         started_at = coalesce(started_at, {now}), updated_at = CASE status WHEN 'pending' THEN {now} ELSE updated_at END
     WHERE id = %(id)s AND fence = %(fence)s AND due_at IS NOT NULL AND lease_owner <> ''
-    RETURNING *"""
+    RETURNING {columns}"""
+FIELDS = Operation._meta.concrete_fields
 
 
 @cache
@@ -114,6 +115,7 @@ def statement(text: str, vendor: str) -> str:
         "in_limit": IN_LIMIT[vendor],
         "false": "0" if vendor == "sqlite" else "false",
         "once": "MATERIALIZED",
+        "columns": ", ".join(field.column for field in FIELDS),
     }
     if "{candidates}" in text:
         parts["candidates"] = CANDIDATES.replace("{offers}", OFFERS[vendor]).format(**parts)
@@ -166,7 +168,26 @@ def begin(lease: Lease) -> Operation | None:
     """
     key = Operation._meta.pk.get_db_prep_value(lease.operation_id, connection)
     values = {"id": key, "fence": lease.fence, "lease": lease_seconds()}
-    return next(iter(Operation.objects.raw(statement(BEGIN, connection.vendor), values)), None)
+    with connection.cursor() as cursor:
+        cursor.execute(statement(BEGIN, connection.vendor), values)
+        row = cursor.fetchone()
+    return row and loaded(row)
+
+
+def loaded(row: tuple[Any, ...]) -> Operation:
+    """Return the operation that a row of all its columns is; `raw` does the same, but finds out each time how."""
+    values = list(row)
+    for place, (functions, expression) in conversions(connection.vendor).items():
+        for function in functions:
+            values[place] = function(values[place], expression, connection)
+    return Operation.from_db(connection.alias, [field.attname for field in FIELDS], values)
+
+
+@cache
+def conversions(vendor: str) -> dict[int, Any]:
+    """Return what makes Python values of the database's, by the columns' places."""
+    columns = [field.get_col(Operation._meta.db_table) for field in FIELDS]
+    return Operation.objects.all().query.get_compiler(connection=connection).get_converters(columns)
 
 
 def renew(lease: Lease) -> bool:
