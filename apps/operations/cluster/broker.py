@@ -8,19 +8,19 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import Error, close_old_connections, connection
+from django.db import Error, connection
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.signing import BadSignature, SignedPackage
 
-from apps.operations import claims
+from apps.operations import claims, runner
+from apps.operations.cluster import connections
 from apps.operations.cluster.alarm import Alarm
 from apps.operations.cluster.plumbing import Flag
 from apps.operations.steps import Lease
 
 logger = logging.getLogger(__name__)
-RUN = "apps.operations.runner.run"
 TASKS_SECONDS = 0.5
 
 
@@ -34,14 +34,15 @@ class OperationsBroker(ORM):
     node = ""
     looked_at = 0.0
 
-    def take(self, *, until: Flag) -> list[dict[str, Any]]:
+    def take(self, *, until: Flag, most: int) -> list[dict[str, Any]]:
         """Return the next tasks, ready to be run; waits for them, and returns none once `until` is set."""
         alarm = Alarm()
         while not until.is_set():
             try:
-                close_old_connections()
-                if tasks := self.dequeue():
-                    return list(self.unpacked(tasks))
+                connections.refresh()
+                if tasks := self.due(most):
+                    return tasks
+                most = Conf.WORKERS  # what comes after a rest may take long
                 alarm.wait(claims.seconds_to_next())
             except Error:
                 logger.warning("the database does not answer; trying again")
@@ -60,36 +61,37 @@ class OperationsBroker(ORM):
 
     def give_back(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Let go of operations that no worker has begun; returns django-q2's own tasks, which stay where they are."""
-        leases = [Lease(uuid.UUID(task["args"][0]), task["args"][1]) for task in tasks if task["func"] == RUN]
+        leases = [Lease(uuid.UUID(task["args"][0]), task["args"][1]) for task in tasks if task["func"] is runner.run]
         try:
             for lease in leases:
                 claims.give_back(lease)
         except Error:
             logger.warning("the database does not answer; what is held is taken up when its lease runs out")
             connection.close()
-        return [task for task in tasks if task["func"] != RUN]
+        return [task for task in tasks if task["func"] is not runner.run]
 
-    def dequeue(self) -> list[tuple[Any, str]]:
-        """Return up to as many operations as there are workers, or none.
+    def due(self, most: int) -> list[dict[str, Any]]:
+        """Return up to so many operations, or none.
 
         Django-q2's own tasks come when no operation is due, and each half second though some are.
         """
-        tasks = [(None, package(lease)) for lease in claims.claim(owner=self.node, most=Conf.WORKERS)]
+        tasks = [task_for(lease) for lease in claims.claim(owner=self.node, most=most)]
         if not tasks or time.monotonic() - self.looked_at > TASKS_SECONDS:
             self.looked_at = time.monotonic()
-            tasks += super().dequeue() or []
+            tasks += self.unpacked(self.dequeue() or [])
         return tasks
 
 
-def package(lease: Lease) -> str:
-    """Return the signed task that runs one step under the lease; its time limit is the engine's own business."""
-    task = {
+def task_for(lease: Lease) -> dict[str, Any]:
+    """Return the task that runs one step under the lease; its time limit is the engine's own business."""
+    return {
         "id": uuid.uuid4().hex,
         "name": str(lease.operation_id),
-        "func": RUN,
+        "func": runner.run,
         "args": (str(lease.operation_id), lease.fence),
         "kwargs": {},
         "started": timezone.now(),
         "timeout": -1,
+        "cluster": Conf.CLUSTER_NAME,
+        "ack_id": None,
     }
-    return SignedPackage.dumps(task)

@@ -28,11 +28,15 @@ from typing import Any
 
 import django_q
 import django_q.cluster as shipped
+import django_q.worker as shipped_worker_module
 from django.db import connections
+from django_q.conf import Conf
 from django_q.monitor import monitor as shipped_monitor
 from django_q.worker import worker as shipped_worker
 
 from apps.operations import offspring
+from apps.operations.cluster.batch import Batch
+from apps.operations.cluster.connections import refresh
 from apps.operations.heart import heart
 
 KNOWN = "1.11.1"
@@ -158,6 +162,18 @@ class Number:
         """Leave."""
 
 
+class Results:
+    """The way to the monitor for what it has to record: of an operation that went well, its row says all."""
+
+    def __init__(self, queue: Packets):
+        self.queue = queue
+
+    def put(self, task: dict[str, Any]) -> None:
+        """Send a result, unless nobody would do anything with it."""
+        if task["ack_id"] is not None or not task["success"]:
+            self.queue.put(task)
+
+
 # ── processes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def settle_in(*, own_group: bool = False, at_parents_death: int = signal.SIGKILL) -> None:
     """Make the process die with its parent and leave signals to stop to the parent, who ends the cluster in order."""
@@ -222,7 +238,7 @@ def worker(task_queue: Packets, result_queue: Packets, timer: Number, timeout: i
     """Work in a process group of its own, so that what a step has started can be ended with it."""
     settle_in(own_group=True)
     heart.countdown = timer
-    shipped_worker(task_queue, result_queue, timer, timeout)
+    shipped_worker(task_queue, Results(result_queue), timer, timeout)
 
 
 def monitor(result_queue: Packets, broker: Any = None) -> None:
@@ -239,21 +255,17 @@ def pusher(task_queue: Packets, event: Flag, broker: Any = None) -> None:
     for.
     """
     settle_in()
-    pause, put_at = 0.0005, 0.0
+    batch = Batch(Conf.WORKERS)
     while not event.is_set():
         if task_queue.empty():
-            pause = 0.0005
-            for task in broker.take(until=event):
+            for task in batch.filled(broker.take(until=event, most=batch.size())):
                 task_queue.put(task)
-            put_at = time.monotonic()
-        elif time.monotonic() - put_at < PREFETCH_SECONDS:
-            time.sleep(pause)
-            pause = min(pause * 2, 0.02)
+        elif batch.age() < PREFETCH_SECONDS:
+            time.sleep(batch.pause())
         else:
-            for task in broker.give_back(task_queue.get_all()):
+            for task in batch.filled(broker.give_back(task_queue.get_all())):
                 task_queue.put(task)
             event.wait(PREFETCH_SECONDS / 4)  # whoever is idle comes first
-            put_at = time.monotonic()
 
 
 def install() -> None:
@@ -263,3 +275,4 @@ def install() -> None:
         raise UnknownDjangoQ(f"django-q2 {version} is installed; this release knows {KNOWN}: install requirements.txt.")
     shipped.Queue, shipped.Event, shipped.Value = Packets, Flag, Number
     shipped.Sentinel, shipped.worker, shipped.monitor, shipped.pusher = Sentinel, worker, monitor, pusher
+    shipped_worker_module.close_old_django_connections = refresh
