@@ -1,4 +1,4 @@
-"""The README's walk, run as it stands against the service as `make run` starts it; and its table of settings."""
+"""The README: its walk, run as it stands against the service as `make run` starts it; its tables; docs/decisions."""
 
 import os
 import re
@@ -127,3 +127,18 @@ def test_it_leads_to_files_that_are_there():
     named = links + [path for cell in folders for path in re.findall(r"`([^`]+)`", cell)]
     assert len(named) > 10
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+# ── docs/decisions ────────────────────────────────────────────────────────────────────────────────────────────────────
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+
+def test_it_numbers_decisions_once():
+    numbers = [int(path.name[:4]) for path in DECISIONS]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert [path.read_text().partition(". ")[0] for path in DECISIONS] == [f"# {number}" for number in numbers]
+
+
+def test_it_says_why_each_setting_of_django_q2_is_as_it_is():
+    text = next(path for path in DECISIONS if path.name.startswith("0003")).read_text()
+    assert [key for key in settings.Q_CLUSTER if f"`{key}`" not in text] == []
