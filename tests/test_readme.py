@@ -15,6 +15,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from tests.operations.processes import descendants, is_alive
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"^```sh\n(.*?)^```\n(?:```json\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
@@ -84,13 +86,6 @@ def wait_for(text, said, process):
         time.sleep(0.1)
 
 
-def children_of(pid):
-    found = subprocess.run(["ps", "-e", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    pairs = [tuple(map(int, line.split())) for line in found.splitlines()]
-    own = [child for child, parent in pairs if parent == pid]
-    return own + [grandchild for child in own for grandchild in children_of(child)]
-
-
 def test_it_walks_as_the_readme_says_and_leaves_no_process_behind(served):
     port, process, said = served
     blocks = BLOCK.findall(README)
@@ -106,12 +101,12 @@ def test_it_walks_as_the_readme_says_and_leaves_no_process_behind(served):
         assert re.fullmatch(".*".join(parts), same(printed)), f"{commands}\nanswers\n{printed}\nand not\n{answers}"
     assert "Traceback" not in said.read_text()
 
-    family = children_of(process.pid)
+    family = descendants(process.pid)
     assert len(family) > 5
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 0
     assert said.read_text().endswith("stopped\n")
-    assert [pid for pid in family if Path(f"/proc/{pid}").exists()] == []
+    assert [pid for pid in family if is_alive(pid)] == []
 
 
 def test_it_lists_every_setting():
