@@ -46,12 +46,15 @@ class CredentialsField(forms.CharField):
 class AccountForm(ServiceForm):
     """An account; the provider is chosen once, the credentials are kept when none are given."""
 
-    provider = forms.ChoiceField(choices=lambda: sorted(services.offered.items()))
+    provider = forms.ChoiceField(
+        choices=lambda: sorted((name, offer.title) for name, offer in services.offered.items())
+    )
     endpoint = forms.URLField(
         max_length=255,
+        required=False,
         assume_scheme="https",
         widget=forms.URLInput({"class": "vLargeTextField"}),
-        help_text="Where the provider's API is reached.",
+        help_text="Where the provider's API is reached, if not at its public address.",
     )
     credentials = CredentialsField(
         help_text="One name=value a line: username= and password=, or token=. Stored encrypted, never shown again."

@@ -18,4 +18,5 @@ class ProvidersConfig(AppConfig):
         register(KINDS)
         hourly = Timer(name="read catalogues", function="apps.providers.services.refresh_all", minutes=60)
         register_timer(hourly)
-        services.offered.update(handlers.drivers.PROVIDERS)
+        drivers = handlers.drivers.DRIVERS.items()
+        services.offered.update({name: services.Offer(driver.title, driver.credentials) for name, driver in drivers})

@@ -29,12 +29,6 @@ class CatalogueUnread(Unavailable):
     message = "The plans of {provider} have not been read yet; run `manage.py refresh_catalogue`, then try again."
 
 
-class AccountBroken(Conflict):
-    """The stored credentials cannot be opened with any configured key."""
-
-    message = "The credentials of {account} cannot be opened with CREDENTIALS_KEYS; enter them again."
-
-
 class AccountExists(Conflict):
     """Another account of the provider has the name, in the same workspace or shared by all."""
 

@@ -10,8 +10,8 @@ from django.conf import settings
 from apps.operations.steps import Context, Done
 from apps.providers import drivers, services
 from apps.providers.drivers import base
-from apps.providers.models import Account, Plan, Zone
-from apps.providers.vault import unseal
+from apps.providers.models import Account, Image, Plan, Zone
+from apps.system.vault import unseal
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def connected(account: Account) -> Iterator[base.Driver]:
     """Give a driver for the account, and close it afterwards."""
     connection = base.Connection(
         endpoint=account.endpoint,
-        credentials=unseal(account.sealed_credentials, account=account),
+        credentials=unseal(account.sealed_credentials, what=account),
         installation=settings.INSTALLATION,
     )
     driver = drivers.connect(account.provider, connection)
@@ -33,13 +33,17 @@ def refresh_catalogue(context: Context) -> Done:
     """Read an account's plans and zones into the database."""
     account = Account.objects.get(pk=context.params["account"])
     with connected(account) as cloud:
-        plans, zones = cloud.plans(), cloud.zones()
+        plans, zones, images = cloud.plans(), cloud.zones(), cloud.images()
     services.store_catalogue(
         account=account,
         plans=[plan_row(account, plan) for plan in plans],
         zones=[Zone(account=account, name=zone.name, title=zone.title) for zone in zones],
+        images=[
+            Image(account=account, name=image.name, title=image.title[:255], position=position)
+            for position, image in enumerate(images)
+        ],
     )
-    return Done({"plans": len(plans), "zones": len(zones)})
+    return Done({"plans": len(plans), "zones": len(zones), "images": len(images)})
 
 
 def plan_row(account: Account, plan: base.Plan) -> Plan:

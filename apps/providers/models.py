@@ -27,16 +27,27 @@ class AccountQuerySet(models.QuerySet):
 
 
 class Account(models.Model):
-    """A provider, where it is reached and with what credentials; for one workspace, or for all when it has none."""
+    """A provider, where it is reached and with what credentials; for one workspace, or for all when it has none.
+
+    Limits: `max_servers` it may have, `max_monthly_price` they may cost together, in the currency of its prices, and
+    `max_creating` that may be on order at the same moment; `time_limit` in seconds for its servers' operations.
+    `problem` is why it last did not work, empty when it did; `checked_at` is when that was seen.
+    """
 
     provider = models.CharField(max_length=32)
     name = models.CharField(max_length=64)
     workspace = models.ForeignKey(Workspace, null=True, blank=True, on_delete=models.PROTECT, related_name="accounts")
-    endpoint = models.URLField(max_length=255)
+    endpoint = models.URLField(max_length=255, blank=True)
     sealed_credentials = models.TextField(editable=False)
     enabled = models.BooleanField(default=True)
     time_limit = models.PositiveIntegerField(null=True, blank=True)
+    max_servers = models.PositiveIntegerField(null=True, blank=True)
+    max_monthly_price = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
+    max_creating = models.PositiveIntegerField(null=True, blank=True)
+    problem = models.TextField(blank=True, editable=False)
+    checked_at = models.DateTimeField(null=True, editable=False)
     refreshed_at = models.DateTimeField(null=True, editable=False)
+    compared_at = models.DateTimeField(null=True, editable=False)
     looked_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -102,3 +113,21 @@ class Zone(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Image(models.Model):
+    """What a machine of the account can be made from; the default one is first."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="images")
+    name = models.CharField(max_length=128)
+    title = models.CharField(max_length=255, blank=True)
+    position = models.PositiveIntegerField(default=0)
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["position", "name"]
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["account", "name"], name="one_image_of_a_name")]
+
+    def __str__(self) -> str:
+        return self.title or self.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -16,15 +17,24 @@ from apps.operations.errors import TargetBusy
 from apps.operations.models import Operation
 from apps.operations.services import submit
 from apps.providers.errors import AccountExists, CatalogueUnread, UnknownPlan, UnknownProvider, UnknownZone
-from apps.providers.models import Account, Plan, Zone
-from apps.providers.vault import seal
+from apps.providers.models import Account, Image, Plan, Zone
 from apps.system.services import refused_as
+from apps.system.vault import seal
 from apps.workspaces.models import Workspace
 
 REFRESH = "catalogue.refresh"
 
-# Which providers there are, by name, with their titles; filled when the app is ready.
-offered: dict[str, str] = {}
+
+@dataclass(frozen=True)
+class Offer:
+    """A provider that has a driver: its name for people, and the sets of credentials of which an account needs one."""
+
+    title: str
+    credentials: tuple[tuple[str, ...], ...]
+
+
+# Which providers there are, by name; filled when the app is ready.
+offered: dict[str, Offer] = {}
 
 
 @transaction.atomic
@@ -140,12 +150,13 @@ def refresh_all() -> None:
 
 
 @transaction.atomic
-def store_catalogue(*, account: Account, plans: Iterable[Plan], zones: Iterable[Zone]) -> None:
+def store_catalogue(*, account: Account, plans: Iterable[Plan], zones: Iterable[Zone], images: Iterable[Image]) -> None:
     """Replace an account's catalogue; what is no longer offered is kept, marked as retired."""
     now = timezone.now()
     for model, rows, fields in (
         (Plan, list(plans), ["family", "cpus", "memory_mib", "disk_gib", "prices", "retired_at"]),
         (Zone, list(zones), ["title", "retired_at"]),
+        (Image, list(images), ["title", "position", "retired_at"]),
     ):
         gone = model.objects.filter(account=account, retired_at=None)
         gone.exclude(name__in=[row.name for row in rows]).update(retired_at=now)

@@ -15,6 +15,8 @@ from apps.providers.handlers import connected
 from apps.providers.models import Account
 from apps.servers import services
 from apps.servers.models import Server
+from apps.system.vault import unseal
+from apps.workspaces.services import public_key
 
 POLLS = (0.5, 0.5, 1, 1, 2, 2, 3, 5)
 
@@ -24,7 +26,7 @@ def create_server(context: Context) -> Done | Wait:
     """Create the machine, or adopt the one that an earlier attempt left behind, and wait until it is up."""
     if context.operation.check_mode:
         return check_creation(context)
-    server = Server.objects.select_related("account").get(pk=context.params["server"])
+    server = Server.objects.select_related("account", "workspace").get(pk=context.params["server"])
     if server.ref:
         return wait_until_up(context, server)
     with connected(server.account) as cloud:
@@ -68,7 +70,7 @@ def look_at_one(server: Server) -> Server:
 
 def refreshed(server: Server) -> Server:
     """Read the row again."""
-    return Server.objects.select_related("account").get(pk=server.pk)
+    return Server.objects.select_related("account", "workspace").get(pk=server.pk)
 
 
 def adopted(context: Context, machine: Machine) -> Machine:
@@ -88,30 +90,37 @@ def order(context: Context, cloud: Driver, server: Server) -> Machine:
     context.save(asked_at=timezone.now().isoformat(), looks=0)
     context.log(f"Asking {server.account} for {server.plan} in {server.zone}.", plan=server.plan, zone=server.zone)
     try:
-        return cloud.create(spec_of(server))
+        return cloud.create(spec_of(server, order=context.state["asked_at"]))
     except (Transient, Refused):  # the cloud says that it has made nothing
         context.save(asked_at=None)
         raise
 
 
-def spec_of(server: Server) -> MachineSpec:
-    """Return what to ask the cloud for."""
-    plan = server.account.plans.filter(name=server.plan).first()
+def spec_of(server: Server, *, order: str) -> MachineSpec:
+    """Return what to ask the cloud for; `order` tells one order of the server from the next."""
+    size = server.size or server.plan
+    plan = server.account.plans.filter(name=size).first()
     return MachineSpec(
         server_id=server.id,
         hostname=server.hostname,
-        plan=server.plan,
+        plan=size,
         zone=server.zone,
         disk_gib=plan.disk_gib if plan else 0,
         tags=tuple(server.tags),
+        ssh_keys=(public_key(server.workspace),),
+        image=server.image,
+        user_data=unseal(server.sealed_user_data, what=server) if server.sealed_user_data else "",
+        order=order,
     )
 
 
 def note(context: Context, server: Server, machine: Machine) -> None:
     """Store what the cloud told, before anything else can go wrong."""
     facts = {"ref": machine.ref, "ip_address": machine.ip or None, "disks": list(machine.disks)}
-    services.note_machine(server, **facts, emulated=machine.emulated, seen_state=machine.state)
-    said = " The cloud says that it is emulated: nothing real stands behind it." if machine.emulated else ""
+    facts |= {"ssh_port": machine.ssh_port, "emulated": machine.emulated, "backed": machine.backed}
+    services.note_machine(server, **facts, seen_state=machine.state)
+    behind = "a container on its host stands behind it" if machine.backed else "nothing real stands behind it"
+    said = f" The cloud says that it is emulated: {behind}." if machine.emulated else ""
     context.log(f"{machine.ref} is {machine.state}.{said}", ref=machine.ref, emulated=machine.emulated)
 
 
@@ -162,7 +171,7 @@ def price_shape(price: Price | None) -> dict[str, Any] | None:
 # ── deleting ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def delete_server(context: Context) -> Done | Wait:
     """Take the machine and its disks away, until the cloud shows that nothing is left."""
-    server = Server.objects.select_related("account").get(pk=context.params["server"])
+    server = Server.objects.select_related("account", "workspace").get(pk=context.params["server"])
     return removed(context, server) or Done({"server_id": server.id})
 
 
@@ -170,7 +179,7 @@ def undo_creation(context: Context) -> Done | Wait:
     """Take away what a cancelled creation has made, or may have made."""
     if context.operation.check_mode:
         return Done()
-    server = Server.objects.select_related("account").filter(pk=context.params["server"]).first()
+    server = Server.objects.select_related("account", "workspace").filter(pk=context.params["server"]).first()
     return (server and removed(context, server)) or Done()
 
 
@@ -194,7 +203,7 @@ def delete_one(cloud: Driver, server: Server, ref: str, disks: tuple[str, ...]) 
 
 def undo_deletion(context: Context) -> Done | Wait:
     """Find out what a cancelled deletion has left, and let the row say it."""
-    server = Server.objects.select_related("account").get(pk=context.params["server"])
+    server = Server.objects.select_related("account", "workspace").get(pk=context.params["server"])
     with connected(server.account) as cloud:
         machine = next(iter(cloud.find(server.id)), None)
     if machine is None:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -14,11 +15,17 @@ from apps.system.models import OrderedJSON, public_id
 from apps.workspaces.models import Workspace
 
 SERVER_ID = re.compile(r"srv-[a-z0-9]{1,60}")
+ORPHAN_ID = re.compile(r"orp-[a-z0-9]{1,60}")
 
 
 def server_id() -> str:
     """Return a new server's id."""
     return public_id("srv")
+
+
+def orphan_id() -> str:
+    """Return a new orphan's id."""
+    return public_id("orp")
 
 
 class ServerQuerySet(models.QuerySet):
@@ -27,6 +34,15 @@ class ServerQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> ServerQuerySet:
         """Select what the user may see: today every user who may read any, reads all."""
         return self
+
+
+class Drift(models.TextChoices):
+    """How a machine differs from what was done here."""
+
+    STOPPED = "stopped", "stopped outside"
+    STARTED = "started", "started outside"
+    GONE = "gone", "gone"
+    RESIZED = "resized", "resized outside"
 
 
 class Server(models.Model):
@@ -38,6 +54,10 @@ class Server(models.Model):
            │           │            │
            ├──▶ failed ┴──▶ deleting┴──▶ (row gone)
            └─(cancelled)──────▲
+
+    `plan` is the one that was asked for, `size` the provider's own plan that it came to. `drift` is how the machine was
+    last seen to differ from what was done here. A `protected` server is not deleted; one past `expires_at` is, by an
+    operation like any other.
     """
 
     class Status(models.TextChoices):
@@ -55,14 +75,25 @@ class Server(models.Model):
     hostname = models.CharField(max_length=253)
     provider = models.CharField(max_length=32)
     plan = models.CharField(max_length=64)
+    size = models.CharField(max_length=64, blank=True)
+    image = models.CharField(max_length=128, blank=True)
+    sealed_user_data = models.TextField(blank=True, editable=False)
     zone = models.CharField(max_length=64)
     tags = OrderedJSON(default=list)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
     ip_address = models.GenericIPAddressField(null=True)
+    ssh_port = models.PositiveIntegerField(default=22)
     ref = models.CharField(max_length=128, blank=True)
     disks = OrderedJSON(default=list)
     emulated = models.BooleanField(default=False)
+    backed = models.BooleanField(default=False)
     seen_state = models.CharField(max_length=16, blank=True)
+    ordered_at = models.DateTimeField(null=True)
+    drift = models.CharField(max_length=16, choices=Drift.choices, blank=True)
+    drift_note = models.CharField(max_length=255, blank=True)
+    drift_seen_at = models.DateTimeField(null=True)
+    protected = models.BooleanField(default=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = ServerQuerySet.as_manager()
@@ -78,6 +109,7 @@ class Server(models.Model):
         indexes = [
             models.Index(fields=["created_at", "id"], name="server_created"),
             models.Index(fields=["status", "created_at"], name="server_status"),
+            models.Index(fields=["expires_at"], condition=Q(expires_at__isnull=False), name="server_expires"),
         ]
         constraints = [models.UniqueConstraint("workspace", Lower("hostname"), name="one_server_of_a_hostname")]
 
@@ -88,3 +120,31 @@ class Server(models.Model):
     def target(self) -> str:
         """The name under which operations hold it."""
         return f"server:{self.id}"
+
+
+class Orphan(models.Model):
+    """A machine at a cloud that carries our installation's mark and belongs to no server here."""
+
+    id = models.CharField(primary_key=True, max_length=64, default=orphan_id, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="orphans")
+    ref = models.CharField(max_length=128)
+    server_id = models.CharField(max_length=64)
+    hostname = models.CharField(max_length=253, blank=True)
+    plan = models.CharField(max_length=64, blank=True)
+    zone = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=16, blank=True)
+    found_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["found_at", "id"]
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["account", "ref"], name="one_orphan_of_a_machine")]
+
+    def __str__(self) -> str:
+        return self.ref
+
+    @property
+    def target(self) -> str:
+        """The name under which operations hold it."""
+        return f"orphan:{self.id}"

@@ -15,12 +15,17 @@ class WorkspaceQuerySet(models.QuerySet):
 
 
 class Workspace(models.Model):
-    """A place that servers, taskservs and workflows belong to. At most one is active."""
+    """A place that servers, taskservs and workflows belong to. At most one is active.
+
+    Its SSH key opens the machines that are made in it; the private half is sealed.
+    """
 
     name = models.SlugField(max_length=63, unique=True)
     path = models.CharField(max_length=255, unique=True)
     active = models.BooleanField(default=False)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    ssh_public_key = models.TextField(blank=True, editable=False)
+    sealed_ssh_key = models.TextField(blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = WorkspaceQuerySet.as_manager()

@@ -6,11 +6,14 @@ import posixpath
 import re
 from datetime import timedelta
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from apps.system.services import refused_as
+from apps.system.vault import seal, unseal
 from apps.workspaces.errors import AnotherActivated, BadPath, NameTaken, PathTaken, UnknownWorkspace
 from apps.workspaces.models import Workspace
 
@@ -56,3 +59,28 @@ def mark_used(workspace: Workspace) -> None:
     now = timezone.now()
     stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(seconds=1))
     Workspace.objects.filter(stale, pk=workspace.pk).update(last_used_at=now)
+
+
+# ── the key to its machines ───────────────────────────────────────────────────────────────────────────────────────────
+def public_key(workspace: Workspace) -> str:
+    """Return the workspace's OpenSSH public key, making the pair when it has none yet."""
+    if not workspace.ssh_public_key:
+        public, private = new_key_pair(workspace.name)
+        keyless = Workspace.objects.filter(pk=workspace.pk, ssh_public_key="")
+        keyless.update(ssh_public_key=public, sealed_ssh_key=seal(private))
+        workspace.refresh_from_db(fields=["ssh_public_key", "sealed_ssh_key"])
+    return workspace.ssh_public_key
+
+
+def private_key(workspace: Workspace) -> str:
+    """Return the workspace's private key in OpenSSH's format. Raises SealBroken."""
+    public_key(workspace)
+    return unseal(workspace.sealed_ssh_key, what=f"workspace {workspace}")
+
+
+def new_key_pair(comment: str) -> tuple[str, str]:
+    """Return a new Ed25519 key pair, public and private, in OpenSSH's formats."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    return f"{public} provisioning-{comment}", private

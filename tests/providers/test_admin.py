@@ -5,7 +5,7 @@ from django.contrib.admin.models import LogEntry
 
 from apps.operations.models import Operation
 from apps.providers.models import Account, Plan
-from apps.providers.vault import unseal
+from apps.system.vault import unseal
 from tests.console import act, browser, listing, page, said, seeded, staff
 
 SECRET = "k3v9-very-secret"
@@ -27,7 +27,7 @@ def test_it_creates_an_account_and_seals_its_credentials(chief):
     made = Account.objects.get()
     assert (made.provider, made.name, made.workspace, made.enabled) == ("upcloud", "second", None, True)
     assert SECRET not in made.sealed_credentials
-    assert unseal(made.sealed_credentials, account=made) == {"username": "api", "password": f"{SECRET}=="}
+    assert unseal(made.sealed_credentials, what=made) == {"username": "api", "password": f"{SECRET}=="}
     assert SECRET not in answer.content.decode()
 
 
@@ -54,7 +54,7 @@ def test_it_keeps_the_credentials_when_none_are_given(chief, account):
 def test_it_replaces_credentials(chief, account):
     browser(chief).post(page(account), form(credentials="token=abc"))
     account.refresh_from_db()
-    assert unseal(account.sealed_credentials, account=account) == {"token": "abc"}
+    assert unseal(account.sealed_credentials, what=account) == {"token": "abc"}
 
 
 def test_it_does_not_move_an_account_to_another_provider(chief, account):

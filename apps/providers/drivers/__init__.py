@@ -6,7 +6,6 @@ from apps.providers.drivers.base import Connection, Driver, Refused
 from apps.providers.drivers.upcloud import UpCloud
 
 DRIVERS: dict[str, type[Driver]] = {"upcloud": UpCloud}
-PROVIDERS: dict[str, str] = {"upcloud": "UpCloud"}
 
 
 def connect(provider: str, connection: Connection) -> Driver:

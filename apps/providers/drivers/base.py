@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from apps.operations import errors
 
@@ -60,6 +60,14 @@ class Zone:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Image:
+    """What a machine's disk is filled with; `name` is what an order gives."""
+
+    name: str
+    title: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A size of machine; `prices` maps zone name to price and lacks the zones whose price is not known."""
 
@@ -73,7 +81,13 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class MachineSpec:
-    """The machine to make; `server_id` is written on it, so that it can be found again whatever happens."""
+    """The machine to make; `server_id` is written on it, so that it can be found again whatever happens.
+
+    `plan`, `zone` and `image` are the provider's own names; without an image it is the driver's Debian 12. `ssh_keys`
+    are OpenSSH public keys that may log in as root. `user_data` is cloud-init's, `order` names this one attempt to
+    order: the same for a repetition that must not make a second machine, another one once the first is known to have
+    come to nothing.
+    """
 
     server_id: str
     hostname: str
@@ -82,14 +96,17 @@ class MachineSpec:
     disk_gib: int
     tags: tuple[str, ...] = ()
     ssh_keys: tuple[str, ...] = ()
-    user_data: str = ""
+    image: str = ""
+    user_data: str = field(default="", repr=False)
+    order: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """A machine as the cloud shows it; `ip` may be empty where only a list told of it.
 
-    `emulated` is true when the cloud itself says (by a system label) that nothing real stands behind the machine.
+    `emulated` is true when the cloud itself says that it is an emulation; `backed` when a container stands behind such
+    a machine all the same.
     """
 
     ref: str
@@ -99,14 +116,19 @@ class Machine:
     zone: str
     state: State
     ip: str = ""
+    ssh_port: int = 22
     disks: tuple[str, ...] = ()
     created_at: datetime | None = None
     emulated: bool = False
+    backed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """How to reach one cloud account: endpoint, credentials (never shown, hence no repr), our installation's name."""
+    """How to reach one cloud account: endpoint, credentials (never shown, hence no repr), our installation's name.
+
+    Without an endpoint it is the driver's own, the provider's public one.
+    """
 
     endpoint: str
     credentials: Mapping[str, str] = field(repr=False)
@@ -114,7 +136,14 @@ class Connection:
 
 
 class Driver(Protocol):
-    """One cloud. Every method raises `Refused`, `Transient` or, when a change was sent, `Ambiguous`."""
+    """One cloud. Every method raises `Refused`, `Transient` or, when a change was sent, `Ambiguous`.
+
+    `title` is its name for people; `credentials` names what an account needs to have, in sets of which one must be
+    complete: `(("token",), ("username", "password"))`, none when it needs nothing.
+    """
+
+    title: ClassVar[str]
+    credentials: ClassVar[tuple[tuple[str, ...], ...]]
 
     def __init__(self, connection: Connection): ...
 
@@ -129,6 +158,9 @@ class Driver(Protocol):
 
     def zones(self) -> list[Zone]:
         """All public zones."""
+
+    def images(self) -> list[Image]:
+        """The Linux images that a machine can be made from, the default one first."""
 
     def find(self, server_id: str) -> list[Machine]:
         """Every machine of this installation that carries `server_id`, oldest first, in full detail."""
@@ -147,6 +179,9 @@ class Driver(Protocol):
 
     def stop(self, ref: str) -> None:
         """Ask for it to stop, hard; stopped already is fine."""
+
+    def reboot(self, ref: str) -> None:
+        """Ask a running machine to go down and come up again; the same machine, disks and address."""
 
     def delete(self, ref: str, *, server_id: str, disks: tuple[str, ...] = ()) -> bool:
         """Take one step towards nothing being left, disks included: True when it is so, else call again later."""

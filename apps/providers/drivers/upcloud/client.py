@@ -20,6 +20,7 @@ from apps.providers.drivers.base import Connection, Refused
 from apps.providers.drivers.upcloud import refusals
 
 CONNECT_SECONDS, READ_SECONDS, BODY_SECONDS = 5.0, 30.0, 30.0
+PUBLIC = "https://api.upcloud.com/1.3"
 LARGEST_ANSWER = 16 * 2**20
 PAGE, MOST_PAGES = 100, 1000
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
@@ -49,7 +50,7 @@ class Client:
     """One account at UpCloud; holds connections and credentials, and shows neither."""
 
     def __init__(self, connection: Connection):
-        self._endpoint = _endpoint(connection.endpoint)
+        self._endpoint = _endpoint(connection.endpoint or PUBLIC)
         headers = {"Authorization": _authorization(connection.credentials), "Accept": "application/json"}
         self._http = httpx.Client(headers=headers, mounts=NO_PROXY, follow_redirects=False, verify=_trust())
 

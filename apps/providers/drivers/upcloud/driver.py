@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apps.operations.errors import StepError
-from apps.providers.drivers.base import Connection, Machine, MachineSpec, Plan, Refused, State, Transient, Zone
+from apps.providers.drivers.base import Connection, Image, Machine, MachineSpec, Plan, Refused, State, Transient, Zone
 from apps.providers.drivers.upcloud import catalogue, machines, refusals
 from apps.providers.drivers.upcloud.client import Client
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 START_SECONDS = 120.0
 PULL_THE_PLUG = {"stop_server": {"stop_type": "hard"}}
+RESTART = {"restart_server": {"stop_type": "soft", "timeout": "60", "timeout_action": "destroy"}}
 LATEST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -27,6 +28,9 @@ class UpCloud:
 
     Credentials are {"token": …} or {"username": …, "password": …}; a token goes first. The endpoint ends in `/1.3`.
     """
+
+    title = "UpCloud"
+    credentials = (("token",), ("username", "password"))
 
     def __init__(self, connection: Connection):
         self._client = Client(connection)
@@ -47,6 +51,10 @@ class UpCloud:
     def zones(self) -> list[Zone]:
         """Read the public zones."""
         return catalogue.zones(self._client.items("/zone", "zones", "zone"))
+
+    def images(self) -> builtins.list[Image]:
+        """Read the public Linux templates, Debian 12 first."""
+        return machines.images(self._client.items("/storage/template", "storages", "storage"))
 
     def find(self, server_id: str) -> builtins.list[Machine]:
         """Look up by label, read each hit in detail and check the labels there again: oldest first."""
@@ -87,6 +95,11 @@ class UpCloud:
     def stop(self, ref: str) -> None:
         """Pull the plug; UpCloud answers at once and still says that it runs, for some seconds."""
         self._change(ref, "stop", PULL_THE_PLUG, wanted=("stopped", "stopping"))
+
+    def reboot(self, ref: str) -> None:
+        """Ask it to go down softly and come up again, with the plug pulled when it has not gone down in a minute."""
+        self._own(ref)
+        self._client.send("POST", f"/server/{ref}/restart", body=RESTART)
 
     def delete(self, ref: str, *, server_id: str, disks: tuple[str, ...] = ()) -> bool:
         """Take the next step: pull the plug, delete server and disks, then look for disks left behind.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from apps.providers.drivers.base import Machine, MachineSpec, Refused, State
+from apps.providers.drivers.base import Image, Machine, MachineSpec, Refused, State
 
 DEBIAN_12 = "01000000-0000-4000-8000-000020070100"
 SMALLEST_DISK_GIB = 10
@@ -55,6 +55,20 @@ def is_ours(server: Mapping[str, Any], installation: str, server_id: str | None 
     labels = labels_of(server)
     wanted = {"prov-install": installation} | ({} if server_id is None else {"prov-machine": server_id})
     return "prov-managed" in labels and all(value and labels.get(key) == value for key, value in wanted.items())
+
+
+def images(templates: Iterable[Mapping[str, Any]]) -> list[Image]:
+    """Read the templates that make a free Linux server, the default one first."""
+    usable = [item for item in templates if is_image(item)]
+    found = [Image(name=item["uuid"], title=_text(item, "title") or item["uuid"]) for item in usable]
+    return sorted(found, key=lambda image: (image.name != DEBIAN_12, image.title))
+
+
+def is_image(template: Mapping[str, Any]) -> bool:
+    """Tell whether a template is a Linux that cloud-init sets up, without a licence to pay and not a cluster's node."""
+    is_linux = template.get("template_type", "cloud-init") == "cloud-init"
+    is_free = not template.get("license") and not _text(template, "title").startswith("UpCloud K8s")
+    return isinstance(template.get("uuid"), str) and is_linux and is_free
 
 
 def creation(spec: MachineSpec, installation: str) -> dict[str, Any]:
@@ -116,7 +130,7 @@ def _interface(kind: str) -> dict[str, Any]:
 def _root_disk(spec: MachineSpec, installation: str) -> dict[str, Any]:
     size = max(spec.disk_gib, SMALLEST_DISK_GIB)
     title = disk_title(spec.server_id, installation)
-    return {"action": "clone", "storage": DEBIAN_12, "title": title, "size": size}
+    return {"action": "clone", "storage": spec.image or DEBIAN_12, "title": title, "size": size}
 
 
 def _text(thing: Mapping[str, Any], key: str) -> str:

@@ -1,0 +1,46 @@
+"""Secrets at rest: sealed with the first key of `CREDENTIALS_KEYS`, opened with any of them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import orjson
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+
+from apps.system.errors import Conflict
+
+
+class SealBroken(Conflict):
+    """What is sealed cannot be opened with any configured key."""
+
+    message = "What {what} keeps sealed cannot be opened with CREDENTIALS_KEYS; restore the key, or enter it again."
+
+
+def seal(secret: Any) -> str:
+    """Return a JSON value encrypted."""
+    return _keys().encrypt(orjson.dumps(secret)).decode()
+
+
+def unseal(sealed: str, *, what: Any) -> Any:
+    """Return the value in clear; `what` names its owner in the refusal. Raises SealBroken when no key fits."""
+    try:
+        return orjson.loads(_keys().decrypt(sealed.encode()))
+    except InvalidToken:
+        raise SealBroken(what=what) from None
+
+
+def sealed_anew(sealed: str, *, what: Any) -> str:
+    """Return the same secret sealed with the first key. Raises SealBroken when no key opens it."""
+    try:
+        return _keys().rotate(sealed.encode()).decode()
+    except InvalidToken:
+        raise SealBroken(what=what) from None
+
+
+def _keys() -> MultiFernet:
+    texts = settings.CREDENTIALS_KEYS or [settings.SECRET_KEY]
+    digests = (hashlib.sha256(b"provisioning.credentials" + text.encode()).digest() for text in texts)
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
