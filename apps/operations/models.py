@@ -57,9 +57,14 @@ class Operation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=64)
-    workspace = models.ForeignKey(Workspace, null=True, on_delete=models.PROTECT, related_name="operations")
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    # Each change of state writes each index anew: there are no more of them than are asked for.
+    workspace = models.ForeignKey(
+        Workspace, null=True, on_delete=models.PROTECT, related_name="operations", db_index=False
+    )
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children", db_index=False)
     target = models.CharField(max_length=128, blank=True)
     lane = models.CharField(max_length=128, blank=True)
     check_mode = models.BooleanField(default=False)
@@ -100,6 +105,7 @@ class Operation(models.Model):
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="operation_due"),
             models.Index(fields=["workspace", "due_at"], condition=Q(due_at__isnull=False), name="operation_turn"),
             models.Index(fields=["lane"], condition=Q(due_at__isnull=False) & ~Q(lane=""), name="operation_lane"),
+            models.Index(fields=["parent"], condition=Q(parent__isnull=False), name="operation_parent"),
             models.Index(fields=["created_at", "id"], name="operation_created"),
             models.Index(fields=["workspace", "created_at"], name="operation_workspace"),
             models.Index(fields=["status", "created_at"], name="operation_status"),
