@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import BooleanField, Case, DateTimeField, ExpressionWrapper, F, Value, When
 from django.db.models.functions import Greatest, Now
 
-from apps.operations.models import Operation
+from apps.operations.models import Lane, Operation
 from apps.operations.steps import Lease
 
 NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"}
@@ -101,8 +104,15 @@ BEGIN = """
         status = CASE status WHEN 'pending' THEN 'running' ELSE status END,
         deadline_at = coalesce(deadline_at, {in_limit}),
         started_at = coalesce(started_at, {now}), updated_at = CASE status WHEN 'pending' THEN {now} ELSE updated_at END
-    WHERE id = %(id)s AND fence = %(fence)s AND due_at IS NOT NULL AND lease_owner <> ''
+    WHERE id = %(id)s AND fence = %(fence)s AND due_at IS NOT NULL AND lease_owner <> ''{unforced}
     RETURNING {columns}"""
+# That a step has begun need not be on the disk before it begins: a database that crashes in the next moment has then
+# forgotten one start of a step that may be repeated, and neither the claim nor the fence.
+CAPS_LOCK = 0x70726F76  # any number that no other program on the database locks
+UNFORCED = {
+    "postgresql": " AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL",
+    "sqlite": "",
+}
 FIELDS = Operation._meta.concrete_fields
 
 
@@ -115,6 +125,7 @@ def statement(text: str, vendor: str) -> str:
         "in_limit": IN_LIMIT[vendor],
         "false": "0" if vendor == "sqlite" else "false",
         "once": "MATERIALIZED",
+        "unforced": UNFORCED[vendor],
         "columns": ", ".join(field.column for field in FIELDS),
     }
     if "{candidates}" in text:
@@ -134,12 +145,39 @@ def lease_seconds() -> float:
 
 def claim(*, owner: str, most: int) -> list[Lease]:
     """Take up to `most` due operations, the oldest of each workspace in turn; nobody else gets them for the lease."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite" and not cursor.execute(statement(DUE, "sqlite") % ()).fetchone():
-            return []  # reading never waits for the one writer that SQLite allows
+    if connection.vendor == "sqlite" and not is_due():
+        return []  # reading never waits for the one writer that SQLite allows
+    with counted_caps(), connection.cursor() as cursor:
         values = {"most": most, "owner": owner[:128], "lease": lease_seconds()}
         cursor.execute(statement(CLAIM[connection.vendor], connection.vendor), values)
         return [Lease(Operation._meta.pk.to_python(id), fence) for id, fence in cursor.fetchall()]
+
+
+def is_due() -> bool:
+    """Tell whether anything on SQLite is due, claimable or not."""
+    with connection.cursor() as cursor:
+        return cursor.execute(statement(DUE, "sqlite") % ()).fetchone() is not None
+
+
+@contextmanager
+def counted_caps() -> Iterator[None]:
+    """Let one node claim at a time while there are caps, so that no other takes what this one has counted as free.
+
+    SQLite has one writer anyway. That there are caps is asked once a second.
+    """
+    if connection.vendor == "sqlite" or not has_caps(int(time.monotonic())):
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CAPS_LOCK])
+        yield
+
+
+@lru_cache(maxsize=1)
+def has_caps(second: int) -> bool:
+    """Tell whether any cap is set; the answer is kept for as long as the second is the same."""
+    return Lane.objects.exists()
 
 
 def next_up() -> Lease | None:
