@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db.models import Count
@@ -28,13 +29,19 @@ RUN = Histogram(
 def observe_begin(operation: Operation) -> None:
     """Measure how long an operation has waited for its first step."""
     if operation.started_at is not None:
-        CLAIMED.labels(operation.kind).observe(seconds(operation.created_at, operation.started_at))
+        _series(CLAIMED, operation.kind).observe(seconds(operation.created_at, operation.started_at))
 
 
 def observe_end(operation: Operation, status: str) -> None:
     """Measure how long an operation took."""
     if operation.started_at is not None:
-        RUN.labels(operation.kind, status).observe(seconds(operation.started_at, timezone.now()))
+        _series(RUN, operation.kind, str(status)).observe(seconds(operation.started_at, timezone.now()))
+
+
+@cache
+def _series(histogram: Histogram, *labels: str) -> Histogram:
+    """Return the one series of these labels."""
+    return histogram.labels(*labels)
 
 
 def seconds(begin: datetime, end: datetime) -> float:

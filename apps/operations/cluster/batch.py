@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 GLIMPSE_SECONDS = 0.05
-MOST_PER_WORKER = 4
+MOST_PER_WORKER = 16
 
 
 class Batch:
@@ -37,4 +37,4 @@ class Batch:
 
     def pause(self) -> float:
         """Return for how long to leave the workers alone: the longer, the longer they have been at it."""
-        return min(max(self.age() / 8, 0.0005), 0.02)
+        return min(max(self.age() / 20, 0.0005), 0.02)
