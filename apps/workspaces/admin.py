@@ -42,7 +42,7 @@ class WorkspaceAdmin(ReadOnlyAdmin):
         """Ask for less than is shown afterwards."""
         if obj is None:
             return ["name", "path", "activate"]
-        return ["name", "path", "active", "last_used_at", "created_at"]
+        return ["name", "path", "active", "last_used_at", "created_at", "ssh_public_key"]
 
     def has_workspace_create_permission(self, request: HttpRequest) -> bool:
         """Ask for the permission to create workspaces."""
