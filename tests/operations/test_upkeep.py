@@ -90,6 +90,20 @@ def test_prometheus_reads_states_and_times(api, alice, bob, body, run_worker):
     assert api().get("/metrics").status_code == 401
 
 
+def test_prometheus_reads_requests_by_view_and_status(api, alice):
+    view = 'view="apps.operations.api.views.OperationViewSet"'
+    before = requests_counted(api(alice).get("/metrics").content.decode(), view)
+    for _ in range(3):
+        assert api(alice).get("/v1/operations").status_code == 200
+    assert requests_counted(api(alice).get("/metrics").content.decode(), view) == before + 3
+
+
+def requests_counted(text, view):
+    name = "django_http_responses_total_by_status_view_method_total"
+    lines = [line for line in text.splitlines() if line.startswith(name) and view in line and 'status="200"' in line]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
 def test_limit_sets_lists_and_lifts_caps(db, capsys):
     call_command("limit", "workspace:production", "3")
     call_command("limit", "account:1", "2")
