@@ -13,9 +13,11 @@ class TaskservsConfig(AppConfig):
         """Register this app's kinds of operation, and its answers to the servers app."""
         from apps.operations.registry import register
         from apps.servers import services as servers
+        from apps.servers.services import fleet
         from apps.taskservs import services
         from apps.taskservs.kinds import KINDS
 
         register(KINDS)
         servers.occupants.append(services.occupants)
         servers.evictors.append(services.evict)
+        fleet.groupings["taskserv"] = services.installed_on

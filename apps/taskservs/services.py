@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -132,6 +133,12 @@ def refuse_if_required(taskserv: Taskserv, machines: list[Server]) -> None:
 def occupants(server: Server) -> list[str]:
     """Name what is installed on a server."""
     return [f"{taskserv.name} ({taskserv.id})" for taskserv in server.taskservs.all()]
+
+
+def installed_on(servers: QuerySet[Server]) -> QuerySet:
+    """Return what is installed and works, as pairs of a server's id and a taskserv's name."""
+    working = Installation.objects.filter(server__in=servers.order_by(), taskserv__status=Status.RUNNING)
+    return working.values_list("server_id", "taskserv__name")
 
 
 def evict(server: Server) -> None:

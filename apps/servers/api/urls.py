@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.servers.api.discovery import InventoryViewSet, PrometheusTargetsViewSet
 from apps.servers.api.views import ServerViewSet
 
 urlpatterns = [
@@ -9,4 +10,6 @@ urlpatterns = [
     path("servers/create", ServerViewSet.as_view({"post": "create"})),
     path("servers/<str:id>", ServerViewSet.as_view({"delete": "destroy"})),
     path("servers/<str:id>/status", ServerViewSet.as_view({"get": "status"})),
+    path("inventory", InventoryViewSet.as_view({"get": "retrieve"})),
+    path("sd/prometheus", PrometheusTargetsViewSet.as_view({"get": "retrieve"})),
 ]
