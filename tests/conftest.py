@@ -11,7 +11,7 @@ from apps.operations.models import Operation
 from apps.providers.services import refresh_catalogue, register_account
 from apps.workspaces.models import Workspace
 
-pytest_plugins = ["tests.strict", "tests.providers.emulator_fixtures"]
+pytest_plugins = ["tests.strict", "tests.providers.emulator_fixtures", "tests.providers.clouds.fixtures"]
 
 PASSWORD = "correct-horse-battery-staple"
 

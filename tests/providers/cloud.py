@@ -103,8 +103,8 @@ class Cloud:
 
     # ── spoiling ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def fault(self, action, *, method="POST", path=r"/server$", body="", times=1, **more):
-        """Spoil the next `times` calls that match (None: all of them)."""
-        rule = {"action": action, "method": method, "path": path, "body": body, "times": times}
+        """Spoil the next `times` calls that match (None: all of them), whatever their method when it is None."""
+        rule = {"action": action, "path": path, "body": body, "times": times} | ({"method": method} if method else {})
         return self.control("POST", "faults", rule | more)
 
     def refuse_next(self, code, status=409, method="POST", path=r"/server$", times=1, body=""):

@@ -39,7 +39,8 @@ def create(call: Call, db: sqlite3.Connection) -> Answer:
     servers.store(db, server, call.now, phases.create(call.now, turned["boot_seconds"]))
     billing.charge(db, server["uuid"], billing.server_hourly(server), call.now)
     add_disks(db, server, made, call.now, turned["boot_seconds"] / 2)
-    ledger.note(db, call.now, "create", server["uuid"], hostname=server["hostname"], labels=server["labels"]["label"])
+    facts = {"hostname": server["hostname"], "labels": server["labels"]["label"]} | given_to_cloud_init(given)
+    ledger.note(db, call.now, "create", server["uuid"], **facts)
     shown = servers.details(db, server["uuid"], call.now, "maintenance") | {"progress": "0"}
     return Answer(202, {"server": shown | login(given, made)})
 
@@ -104,6 +105,12 @@ def add_disks(
         disks.store(db, disk)
         included = plan["storage_size"] if index == 0 else 0
         billing.charge(db, disk["uuid"], billing.disk_hourly(disk, included), now)
+
+
+def given_to_cloud_init(given: wanted.Given) -> dict[str, Any]:
+    """Tell what the server's first boot would be told; the API itself never shows it again."""
+    keys = given.get("login_user", {}).get("ssh_keys", {}).get("ssh_key", [])
+    return {"ssh_keys": keys, "user_data": given.get("user_data", "")}
 
 
 def login(given: wanted.Given, made: list[disks.Disk]) -> dict[str, str]:
