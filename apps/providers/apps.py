@@ -14,8 +14,10 @@ class ProvidersConfig(AppConfig):
         from apps.operations.registry import Timer, register, register_timer
         from apps.providers import handlers, services
         from apps.providers.kinds import KINDS
+        from apps.system.vault import register_place
 
         register(KINDS)
+        register_place("providers.Account", "sealed_credentials")
         hourly = Timer(name="read catalogues", function="apps.providers.services.refresh_all", minutes=60)
         register_timer(hourly)
         drivers = handlers.drivers.DRIVERS.items()

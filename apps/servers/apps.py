@@ -13,5 +13,7 @@ class ServersConfig(AppConfig):
         """Register this app's kinds of operation."""
         from apps.operations.registry import register
         from apps.servers.kinds import KINDS
+        from apps.system.vault import register_place
 
         register(KINDS)
+        register_place("servers.Server", "sealed_user_data")

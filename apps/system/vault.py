@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -17,6 +18,27 @@ class SealBroken(Conflict):
     """What is sealed cannot be opened with any configured key."""
 
     message = "What {what} keeps sealed cannot be opened with CREDENTIALS_KEYS; restore the key, or enter it again."
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where sealed secrets are kept: a model by its label, such as `providers.Account`, and its field."""
+
+    model: str
+    field: str
+
+
+_places: list[Place] = []
+
+
+def register_place(model: str, field: str) -> None:
+    """Say that a model's field keeps sealed secrets, so that they are sealed anew with the others."""
+    _places.append(Place(model, field))
+
+
+def places() -> list[Place]:
+    """Return everywhere that sealed secrets are kept."""
+    return list(_places)
 
 
 def seal(secret: Any) -> str:
@@ -40,7 +62,20 @@ def sealed_anew(sealed: str, *, what: Any) -> str:
         raise SealBroken(what=what) from None
 
 
+def is_current(sealed: str) -> bool:
+    """Tell whether a secret is sealed with the first key."""
+    try:
+        _fernets()[0].decrypt(sealed.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
 def _keys() -> MultiFernet:
+    return MultiFernet(_fernets())
+
+
+def _fernets() -> list[Fernet]:
     texts = settings.CREDENTIALS_KEYS or [settings.SECRET_KEY]
     digests = (hashlib.sha256(b"provisioning.credentials" + text.encode()).digest() for text in texts)
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
+    return [Fernet(base64.urlsafe_b64encode(digest)) for digest in digests]
