@@ -168,12 +168,16 @@ class Event(models.Model):
 
 
 class Node(models.Model):
-    """A running worker: one django-q2 cluster with its processes; a row that is not renewed is one that is gone."""
+    """A running worker: one django-q2 cluster with its processes; a row that is not renewed is one that is gone.
+
+    `clock_at` is what its own clock showed at `seen_at`, which the database's clock tells.
+    """
 
     name = models.CharField(primary_key=True, max_length=128)
     workers = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+    clock_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["name"]

@@ -21,7 +21,7 @@ OLDEST = {
 
 def beat(name: str, *, workers: int) -> None:
     """Say that a node lives."""
-    seen = Node.objects.filter(pk=name).update(seen_at=Now(), workers=workers)
+    seen = Node.objects.filter(pk=name).update(seen_at=Now(), clock_at=timezone.now(), workers=workers)
     if not seen:
         Node.objects.create(name=name, workers=workers)
         forgotten = timezone.now() - timedelta(days=1)

@@ -14,9 +14,12 @@ class ProvidersConfig(AppConfig):
         from apps.operations.registry import Timer, register, register_timer
         from apps.providers import handlers, services
         from apps.providers.kinds import KINDS
+        from apps.providers.probes import PROBES
+        from apps.system.doctor import register_probes
         from apps.system.vault import register_place
 
         register(KINDS)
+        register_probes(*PROBES)
         register_place("providers.Account", "sealed_credentials")
         hourly = Timer(name="read catalogues", function="apps.providers.services.refresh_all", minutes=60)
         register_timer(hourly)

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 
 from django.conf import settings
 
+from apps.operations.errors import Refused, Retry
 from apps.operations.steps import Context, Done
 from apps.providers import drivers, services
 from apps.providers.drivers import base
 from apps.providers.models import Account, Image, Plan, Zone
+from apps.system.doctor import Finding, fail, ok
 from apps.system.vault import unseal
 
 
@@ -61,3 +63,15 @@ def plan_row(account: Account, plan: base.Plan) -> Plan:
         disk_gib=plan.disk_gib,
         prices=prices,
     )
+
+
+def diagnose(account: Account, name: str) -> list[Finding]:
+    """Ask an account's cloud whether the credentials work, and say in its public words what is wrong."""
+    try:
+        with connected(account) as cloud:
+            cloud.check()
+    except Refused as error:
+        return [fail(name, error.message, "See its endpoint and credentials in the admin.")]
+    except Retry as error:
+        return [fail(name, error.message, "See whether its endpoint can be reached from here.")]
+    return [ok(name, "It answers, and takes the credentials.")]

@@ -13,7 +13,10 @@ class ServersConfig(AppConfig):
         """Register this app's kinds of operation."""
         from apps.operations.registry import register
         from apps.servers.kinds import KINDS
+        from apps.servers.probes import PROBES
+        from apps.system.doctor import register_probes
         from apps.system.vault import register_place
 
         register(KINDS)
+        register_probes(*PROBES)
         register_place("servers.Server", "sealed_user_data")

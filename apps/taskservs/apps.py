@@ -14,10 +14,13 @@ class TaskservsConfig(AppConfig):
         from apps.operations.registry import register
         from apps.servers import services as servers
         from apps.servers.services import fleet
+        from apps.system.doctor import register_probes
         from apps.taskservs import services
         from apps.taskservs.kinds import KINDS
+        from apps.taskservs.probes import PROBES
 
         register(KINDS)
+        register_probes(*PROBES)
         servers.occupants.append(services.occupants)
         servers.evictors.append(services.evict)
         fleet.groupings["taskserv"] = services.installed_on

@@ -1,0 +1,106 @@
+"""The probes of what every installation has: database, settings, clock, secrets."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import WARNING, run_checks
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from apps.system.doctor import Finding, Probe, fail, first_line, ok, warn
+from apps.system.rotation import survey
+
+MOST_SKEW_SECONDS = 2.0
+SYNCHRONISE = "Let a time service (chrony, systemd-timesyncd) set the clocks of all nodes and of the database."
+
+
+def look_at_migrations() -> list[Finding]:
+    """See whether the tables are those of this version."""
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if not missing:
+        return [ok("migrations", "All are applied.")]
+    names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in missing[:3])
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    return [fail("migrations", f"Not applied: {names}{more}.", "Run `manage.py migrate`.")]
+
+
+def look_whether_writable() -> list[Finding]:
+    """See whether the database takes a write; one that changes no row is enough."""
+    if "django_migrations" not in connection.introspection.table_names():
+        return []  # there is nothing yet, as the probe before says
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE django_migrations SET applied = applied WHERE id = 0")
+    except Error as error:
+        connection.close()
+        advice = (
+            "See the permissions of the SQLite file and its directory, free disk space, or whether it is a replica."
+        )
+        return [fail("writing", f"The database cannot be written: {first_line(error)}", advice)]
+    return [ok("writing", "The database can be written.")]
+
+
+def look_at_settings() -> list[Finding]:
+    """Sum up `check --deploy`; a development machine is only held to `check`."""
+    deployed = not settings.DEVELOPMENT
+    found = [each for each in run_checks(include_deployment_checks=deployed) if each.level >= WARNING]
+    said = "`check --deploy`" if deployed else "`check`"
+    return [complaint(each) for each in found] or [ok("settings", f"{said} finds nothing wrong.")]
+
+
+def complaint(message: Any) -> Finding:
+    """Turn a system check's message into a finding."""
+    make = fail if message.is_serious() else warn
+    return make(
+        "settings", f"{first_line(message.msg)} ({message.id})", message.hint or "See `manage.py check --deploy`."
+    )
+
+
+def look_at_clock() -> list[Finding]:
+    """Compare the database's clock with this machine's."""
+    if connection.vendor == "sqlite":
+        return [ok("clock", "SQLite reads this machine's clock.")]
+    before = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        theirs: datetime = cursor.fetchone()[0]
+    ours = before + (timezone.now() - before) / 2
+    return [judged("clock", "This machine", (ours - theirs).total_seconds())]
+
+
+def judged(name: str, whose: str, ahead: float) -> Finding:
+    """Judge how far somebody's clock is ahead of the database's, in seconds."""
+    way = f"{abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'}"
+    if abs(ahead) > MOST_SKEW_SECONDS:
+        return warn(name, f"{whose} is {way} the database's clock.", SYNCHRONISE)
+    return ok(name, f"{whose} agrees with the database's clock.")
+
+
+def look_at_secrets() -> list[Finding]:
+    """See whether every sealed secret can be opened, with the first key."""
+    counts = survey()
+    broken = [name for count in counts for name in count.broken]
+    outdated = sum(count.outdated for count in counts)
+    found = [
+        fail("secrets", f"No key opens {name}.", "Put the key back into CREDENTIALS_KEYS, or enter the secret anew.")
+        for name in broken
+    ]
+    if outdated:
+        said = f"{outdated} are sealed with another key than the first of CREDENTIALS_KEYS."
+        found.append(warn("secrets", said, "Run `manage.py rotate_secrets` before that key is taken away."))
+    current = sum(count.current for count in counts)
+    return found or [ok("secrets", f"All {current} can be opened with the first key.")]
+
+
+PROBES = [
+    Probe(name="migrations", look=look_at_migrations),
+    Probe(name="writing", look=look_whether_writable),
+    Probe(name="settings", look=look_at_settings, needs_database=False),
+    Probe(name="clock", look=look_at_clock),
+    Probe(name="secrets", look=look_at_secrets, seconds=60),
+]
