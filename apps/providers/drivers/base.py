@@ -181,7 +181,10 @@ class Driver(Protocol):
         """Ask for it to stop, hard; stopped already is fine."""
 
     def reboot(self, ref: str) -> None:
-        """Ask a running machine to go down and come up again; the same machine, disks and address."""
+        """Ask a running machine to go down and come up again; the same machine, disks and address.
+
+        One that is coming up already is fine. Raises Refused, PROVIDER_INVALID, when it is stopped: start it instead.
+        """
 
     def delete(self, ref: str, *, server_id: str, disks: tuple[str, ...] = ()) -> bool:
         """Take one step towards nothing being left, disks included: True when it is so, else call again later."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from apps.providers.drivers.base import MachineSpec, Price, Refused, Zone
+from apps.providers.drivers.base import MachineSpec, Price, Zone
 from apps.providers.drivers.upcloud import catalogue, machines
 
 REF = "00aa1111-2222-4333-8444-555566667777"
@@ -178,11 +178,14 @@ def test_it_leaves_out_what_was_not_given_and_takes_the_smallest_disk():
     assert server["storage_devices"]["storage_device"][0]["size"] == 10
 
 
-def test_it_refuses_tags_that_fit_no_label():
-    spec = MachineSpec(server_id="srv-1", hostname="h", plan="p", zone="z", disk_gib=0, tags=("t" * 200, "u" * 55))
-    with pytest.raises(Refused) as caught:
-        machines.creation(spec, "inst-1")
-    assert caught.value.code == "PROVIDER_INVALID"
+def test_it_spreads_tags_over_labels_that_hold_them():
+    tags = tuple(f"{number}{'t' * 62}" for number in range(6))
+    spec = MachineSpec(server_id="srv-1", hostname="h", plan="p", zone="z", disk_gib=0, tags=tags)
+    labels = {label["key"]: label["value"] for label in machines.creation(spec, "inst-1")["server"]["labels"]["label"]}
+    assert {key: value for key, value in labels.items() if key.startswith("prov-tags")} == {
+        "prov-tags": ",".join(tags[:4]),
+        "prov-tags-2": ",".join(tags[4:]),
+    }
 
 
 def plan(**fields):

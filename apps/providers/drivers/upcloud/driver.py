@@ -98,8 +98,11 @@ class UpCloud:
 
     def reboot(self, ref: str) -> None:
         """Ask it to go down softly and come up again, with the plug pulled when it has not gone down in a minute."""
-        self._own(ref)
-        self._client.send("POST", f"/server/{ref}/restart", body=RESTART)
+        state = self._own(ref).state
+        if state == "stopped":
+            raise Refused("PROVIDER_INVALID", "The machine is stopped: start it instead.", ref=ref)
+        if state != "starting":
+            self._client.send("POST", f"/server/{ref}/restart", body=RESTART)
 
     def delete(self, ref: str, *, server_id: str, disks: tuple[str, ...] = ()) -> bool:
         """Take the next step: pull the plug, delete server and disks, then look for disks left behind.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from apps.providers.drivers.base import Image, Machine, MachineSpec, Refused, State
+from apps.providers.drivers.base import Image, Machine, MachineSpec, State
 
 DEBIAN_12 = "01000000-0000-4000-8000-000020070100"
 SMALLEST_DISK_GIB = 10
@@ -114,13 +114,18 @@ def attached_to(storage: Mapping[str, Any]) -> set[str]:
 
 def _labels(spec: MachineSpec, installation: str) -> list[dict[str, str]]:
     labels = {"prov-managed": "1", "prov-install": installation, "prov-machine": spec.server_id}
-    if spec.tags:
-        labels["prov-tags"] = ",".join(spec.tags)
-    if any(len(value) > LONGEST_LABEL for value in labels.values()):
-        raise Refused(
-            "PROVIDER_INVALID", f"The tags together are longer than the {LONGEST_LABEL} characters of a label."
-        )
+    for number, text in enumerate(_joined(spec.tags), start=1):
+        labels["prov-tags" if number == 1 else f"prov-tags-{number}"] = text
     return [{"key": key, "value": value} for key, value in labels.items()]
+
+
+def _joined(tags: Iterable[str]) -> list[str]:
+    """Join tags by commas into as few texts as there must be, each of them one that a label can hold."""
+    texts: list[str] = []
+    for tag in tags:
+        longer = f"{texts[-1]},{tag}" if texts else tag
+        texts[-1:] = [longer] if len(longer) <= LONGEST_LABEL else [*texts[-1:], tag]
+    return texts
 
 
 def _interface(kind: str) -> dict[str, Any]:
