@@ -12,7 +12,7 @@ through the API and the worker) on each stage below. To add a provider:
    `zone`, `image`), looks past the driver at what really exists (`refs`, `disks`, `creates`, `tags_of`) and spoils
    (`fail`, `lose_create_answer`, `vanish`). Where the thing that plays the cloud has no faults of its own, put a
    `proxy.FaultProxy` between it and the driver and return it from `faults`: the spoiling in `base` then works as it
-   is, and only `create_call`, `list_call` and `answer` say what this cloud's requests and errors look like.
+   is, and only `create_call`, `change_calls` and `answer` say what this cloud's requests and errors look like.
 4. Add its line to STAGES.
 
 What a cloud cannot show is left out of its `can` and `troubles`, and the tests of it are not collected for this cloud;
@@ -40,7 +40,7 @@ def stage_class(provider):
 
 def on_stages(*providers):
     """Mark tests that use the fixture `stage`: run them on these providers' stages."""
-    return pytest.mark.parametrize("stage", providers, indirect=True)
+    return pytest.mark.parametrize("served", providers, indirect=True, scope="session")
 
 
 def on_every_stage(*can, trouble=None):

@@ -21,6 +21,7 @@ class Can(StrEnum):
 
     REFUSE_CREDENTIALS = "tells wrong credentials from right ones"
     PRICE = "has prices"
+    RETRY_AFTER = "says how long to wait after too many requests"
     CUT_LIST = "lists in a way that a part can be told from the whole"
     SHOW_SSH_KEYS = "shows which keys a machine was given"
     SHOW_USER_DATA = "shows which user data a machine was given"
@@ -67,9 +68,11 @@ class CloudStage(ABC):
     disk_gib: ClassVar[int]
     can: ClassVar[frozenset] = frozenset(Can)
     troubles: ClassVar[frozenset] = frozenset(Trouble)
-    # The request that makes a machine, and the one that lists them.
+    # What the driver asks the cloud for; a driver that knows its plans by heart has no `plans` here.
+    reads: ClassVar[tuple] = ("check", "plans", "zones", "images", "list", "find", "get")
+    # The request that makes a machine, and those that change one: start, stop, reboot and delete.
     create_call: ClassVar[Call]
-    list_call: ClassVar[Call]
+    change_calls: ClassVar[dict]
     # A ref of the right shape that no machine has.
     nobody: ClassVar[str]
     installation = "inst-1"

@@ -1,7 +1,6 @@
 """The stage as fixtures: `stage`, chosen by `on_stages` or `on_every_stage`, and a `driver` that reaches it."""
 
 from contextlib import ExitStack
-from functools import cache
 
 import pytest
 
@@ -12,15 +11,16 @@ from . import stage_class
 
 @pytest.fixture(scope="session")
 def served(request):
-    """What plays a provider's cloud, begun when it is first asked for and kept up for all tests."""
-    with ExitStack() as stack:
-        yield cache(lambda provider: stack.enter_context(stage_class(provider).served(request)))
+    """What plays the cloud of the provider in question, kept up while tests about it run."""
+    stage = stage_class(request.param)
+    with stage.served(request) as shared:
+        yield lambda: stage(shared)
 
 
 @pytest.fixture
-def stage(request, served):
+def stage(served):
     """The cloud that the test is about, empty and healthy."""
-    stage = stage_class(request.param)(served(request.param))
+    stage = served()
     stage.reset()
     yield stage
     stage.reset()

@@ -21,7 +21,13 @@ class UpCloudStage(CloudStage):
     provider = "upcloud"
     plan, other_plan, zone, disk_gib = "1xCPU-1GB", "2xCPU-4GB", "de-fra1", 25
     image = "01000000-0000-4000-8000-000030240200"
-    create_call, list_call = Call("POST", r"/server$"), Call("GET", r"/server$")
+    create_call = Call("POST", r"/server$")
+    change_calls = {
+        "start": Call("POST", r"/start$"),
+        "stop": Call("POST", r"/stop$"),
+        "reboot": Call("POST", r"/restart$"),
+        "delete": Call("DELETE", r"/server/"),
+    }
     nobody = "00aaaaaa-2222-4333-8444-555566667777"
 
     @classmethod
@@ -65,7 +71,8 @@ class UpCloudStage(CloudStage):
 
     def tags_of(self, ref):
         [server] = [server for server in self.cloud.servers() if server["uuid"] == ref]
-        return set(_labels(server["labels"]["label"])["prov-tags"].split(","))
+        texts = [text for key, text in _labels(server["labels"]["label"]).items() if key.startswith("prov-tags")]
+        return {tag for text in texts for tag in text.split(",")}
 
     def image_of(self, ref):
         [disk] = [disk for disk in self.cloud.disks() if ref in disk["servers"]["server"]]
@@ -93,7 +100,7 @@ class UpCloudStage(CloudStage):
         return {"status": status, "json": {"error": {"error_code": code, "error_message": f"Told to say {code}."}}}
 
     def cut_next_list(self):
-        self.cloud.shorten_next_list(keep=1)
+        self.cloud.shorten_next_list(keep=0)
 
     def vanish(self, ref):
         self.cloud.vanish(ref)
