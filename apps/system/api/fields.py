@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import datetime
 from typing import Any
 
 from django.http import QueryDict
@@ -21,6 +22,8 @@ def has_control(text: str, allowed: str = "") -> bool:
 class Text(serializers.CharField):
     """A JSON string: not a number, not trimmed, without control characters, 255 characters at most unless said so."""
 
+    allowed = ""
+
     def __init__(self, **options: Any):
         options.setdefault("trim_whitespace", False)
         options.setdefault("max_length", 255)
@@ -30,9 +33,23 @@ class Text(serializers.CharField):
         """Return the string as it came. Raises ValidationError."""
         if not isinstance(data, str):
             self.fail("invalid")
-        if has_control(data):
+        if has_control(data, self.allowed):
             raise serializers.ValidationError(CONTROL)
         return data
+
+
+class Lines(Text):
+    """A JSON string of several lines; tabs may be in it too."""
+
+    allowed = "\n\r\t"
+
+
+class Moment(serializers.DateTimeField):
+    """An ISO 8601 time; one without an offset is UTC, parts of a second are dropped."""
+
+    def to_internal_value(self, data: Any) -> datetime:
+        """Return the time. Raises ValidationError."""
+        return super().to_internal_value(data).replace(microsecond=0)
 
 
 class Flag(serializers.BooleanField):
