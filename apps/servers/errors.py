@@ -27,3 +27,30 @@ class ServerOccupied(Conflict):
     """Services are installed on the server."""
 
     message = "{hostname} carries {occupants}; delete them first, or delete the server with force."
+
+
+class ServerProtected(Conflict):
+    """The server is protected from deletion."""
+
+    message = (
+        "{hostname} is protected from deletion, also with force; lift the protection first, "
+        'with PATCH /v1/servers/{server} and {{"protected": false}}.'
+    )
+
+
+class LeavingAlready(Conflict):
+    """The server is being deleted, so nothing can be set on it any more."""
+
+    message = "{hostname} is being deleted; nothing can be set on it any more."
+
+
+class UnknownImage(Invalid):
+    """A body names an image that the account does not offer."""
+
+    message = "{provider} has no image {image}.{hint}"
+
+
+class ExpiryPassed(Invalid):
+    """An expiry lies in the past."""
+
+    message = "{expires_at} has passed; give a time in the future, or delete the server."

@@ -6,10 +6,11 @@ import re
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models import OuterRef, Q, Subquery, Value
+from django.db.models.functions import Concat, Lower
 from django.utils import timezone
 
+from apps.operations.models import Operation
 from apps.providers.models import Account
 from apps.system.models import OrderedJSON, public_id
 from apps.workspaces.models import Workspace
@@ -34,6 +35,12 @@ class ServerQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> ServerQuerySet:
         """Select what the user may see: today every user who may read any, reads all."""
         return self
+
+    def in_full(self) -> ServerQuerySet:
+        """Add workspace, account and, as `operation`, the id of the unfinished operation that holds the server."""
+        target = Concat(Value("server:"), OuterRef("pk"))
+        holder = Operation.objects.unfinished().order_by().filter(target=target).values("id")[:1]
+        return self.select_related("workspace", "account").annotate(operation=Subquery(holder))
 
 
 class Drift(models.TextChoices):

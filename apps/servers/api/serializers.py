@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.servers.models import Server
-from apps.system.api.fields import Flag, Input, Text
+from apps.servers.models import Drift, Server
+from apps.system.api.fields import Flag, Input, Lines, Moment, Text
 
 HOSTNAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
+MOST_USER_DATA = 16 * 1024
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=@-]{0,62}")
 
 
@@ -44,6 +46,44 @@ class ServerCreate(Input):
         return list(dict.fromkeys(tags))
 
 
+def check_user_data(text: str) -> None:
+    """Hold user data to what every cloud takes. Raises ValidationError."""
+    if len(text.encode()) > MOST_USER_DATA:
+        raise serializers.ValidationError(f"User data has at most {MOST_USER_DATA} bytes.")
+
+
+class ServerStep(ServerCreate):
+    """A server to be made by a workflow, whose steps show what they were given: hence no user data."""
+
+    image = Text(required=False, max_length=128, help_text="The name of an image of the account's catalogue.")
+    expires_at = Moment(required=False, help_text="When it is deleted by itself.")
+    protected = Flag(required=False, help_text="Refuse to delete it until the protection is lifted.")
+
+
+class ServerOrder(ServerStep):
+    """A server to be made, with everything that an order can say."""
+
+    user_data = Lines(
+        required=False,
+        max_length=None,
+        validators=[check_user_data],
+        help_text="cloud-init user data; kept encrypted and never shown again.",
+    )
+
+
+class ServerChange(Input):
+    """What of a server can be changed; at least one of them."""
+
+    protected = Flag(required=False, help_text="Refuse to delete it until the protection is lifted.")
+    expires_at = Moment(required=False, allow_null=True, help_text="When it is deleted by itself; null: never.")
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a request that changes nothing. Raises ValidationError."""
+        if not given:
+            raise serializers.ValidationError({"body": ["Give protected or expires_at."]})
+        return given
+
+
 class ServerDelete(Input):
     """What a deletion may say; everything may be left out."""
 
@@ -65,9 +105,39 @@ class ServerOut(serializers.ModelSerializer):
         fields = ["id", "hostname", "provider", "plan", "zone", "ip_address", "status", "created_at"]
 
 
+class DriftOut(serializers.Serializer):
+    """How a machine was last seen to differ from what was done here."""
+
+    kind = serializers.ChoiceField(Drift.choices, source="drift")
+    note = serializers.CharField(source="drift_note")
+    seen_at = serializers.DateTimeField(source="drift_seen_at", allow_null=True)
+
+
+class ServerDetail(ServerOut):
+    """A server with everything that is known of it; user data is never shown."""
+
+    workspace = serializers.CharField(source="workspace.name")
+    account = serializers.CharField(source="account.name")
+    tags = serializers.ListField(child=serializers.CharField())
+    drift = serializers.SerializerMethodField()
+    operation = serializers.UUIDField(allow_null=True, help_text="The unfinished operation that holds it.")
+
+    class Meta(ServerOut.Meta):
+        fields = [
+            *ServerOut.Meta.fields,
+            *("workspace", "account", "size", "image", "tags", "ssh_port", "emulated", "backed"),
+            *("protected", "expires_at", "drift", "operation"),
+        ]
+
+    @extend_schema_field(DriftOut(allow_null=True))
+    def get_drift(self, row: Server) -> dict[str, Any] | None:
+        """Show the drift, null when there is none."""
+        return dict(DriftOut(row).data) if row.drift else None
+
+
 def creation(given: dict[str, Any]) -> dict[str, Any]:
     """Check and complete the arguments of a creation, for workflows. Raises ValidationError."""
-    serializer = ServerCreate(data={"workspace": "-", **given})
+    serializer = ServerStep(data={"workspace": "-", **given})
     serializer.is_valid(raise_exception=True)
     return {key: value for key, value in serializer.validated_data.items() if key not in ("workspace", "check_mode")}
 

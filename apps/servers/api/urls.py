@@ -6,9 +6,12 @@ from apps.servers.api.discovery import InventoryViewSet, PrometheusTargetsViewSe
 from apps.servers.api.views import ServerViewSet
 
 urlpatterns = [
-    path("servers", ServerViewSet.as_view({"get": "list"})),
+    path("servers", ServerViewSet.as_view({"get": "list", "post": "order"})),
     path("servers/create", ServerViewSet.as_view({"post": "create"})),
-    path("servers/<str:id>", ServerViewSet.as_view({"delete": "destroy"})),
+    path(
+        "servers/<str:id>",
+        ServerViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
     path("servers/<str:id>/status", ServerViewSet.as_view({"get": "status"})),
     path("inventory", InventoryViewSet.as_view({"get": "retrieve"})),
     path("sd/prometheus", PrometheusTargetsViewSet.as_view({"get": "retrieve"})),

@@ -14,12 +14,21 @@ from rest_framework.response import Response
 
 from apps.operations.api.serializers import OperationOut, answer
 from apps.servers import services
-from apps.servers.api.serializers import ServerCreate, ServerDelete, ServerOut
+from apps.servers.api.serializers import (
+    ServerChange,
+    ServerCreate,
+    ServerDelete,
+    ServerDetail,
+    ServerOrder,
+    ServerOut,
+)
 from apps.servers.models import SERVER_ID, Server
+from apps.servers.services import changes
 from apps.system.api import rows
 from apps.system.api.fields import check_id, valid
 from apps.system.api.lists import ListFilters
 from apps.system.api.views import APIViewSet, ListMixin
+from apps.system.errors import NotFound
 
 
 class ServerFilters(ListFilters):
@@ -44,7 +53,10 @@ class ServerViewSet(ListMixin, APIViewSet):
     permissions = {
         "list": "server_read",
         "status": "server_read",
+        "retrieve": "server_read",
         "create": "server_create",
+        "order": "server_create",
+        "partial_update": "server_create",
         "destroy": "server_delete",
     }
 
@@ -56,6 +68,31 @@ class ServerViewSet(ListMixin, APIViewSet):
         """Show a server."""
         key = check_id("server", id, SERVER_ID)
         return rows.one(self.get_queryset().filter(pk=key), ServerOut, what="server", id=key)
+
+    @extend_schema(responses=ServerDetail)
+    def retrieve(self, request: Any, id: str) -> Response:
+        """Show everything that is known of a server."""
+        return self.shown(check_id("server", id, SERVER_ID))
+
+    def shown(self, key: str) -> Response:
+        """Answer a server in full. Raises NotFound."""
+        server = self.get_queryset().in_full().filter(pk=key).first()
+        if server is None:
+            raise NotFound(what="server", id=key)
+        return Response(dict(ServerDetail(server).data))
+
+    @extend_schema(request=ServerOrder, responses=OperationOut)
+    def order(self, request: Any) -> Response:
+        """Create a server with more than the plain creation can say; the answer is the operation that does it."""
+        return answer(services.create_server(actor=request.user, **valid(ServerOrder, request)))
+
+    @extend_schema(request=ServerChange, responses=ServerDetail)
+    def partial_update(self, request: Any, id: str) -> Response:
+        """Set or lift a server's protection or expiry; the answer shows the server."""
+        given = valid(ServerChange, request)
+        key = check_id("server", id, SERVER_ID)
+        changes.change_server(server_id=key, **given)
+        return self.shown(key)
 
     @extend_schema(request=ServerCreate, responses=OperationOut)
     def create(self, request: Any) -> Response:

@@ -17,8 +17,9 @@ from apps.operations.errors import TargetBusy
 from apps.operations.models import Operation
 from apps.providers.models import Account
 from apps.providers.services import account_offering
-from apps.servers.errors import HostnameTaken, OtherServer, OtherWorkspace, ServerOccupied
+from apps.servers.errors import HostnameTaken, OtherServer, OtherWorkspace, ServerOccupied, ServerProtected
 from apps.servers.models import Server
+from apps.servers.services.options import row_options
 from apps.system.errors import NotFound
 from apps.system.services import refused_as
 from apps.workspaces.services import workspace_named
@@ -44,16 +45,17 @@ def create_server(
     tags: Iterable[str] = (),
     check_mode: bool = False,
     parent: Operation | None = None,
+    **options: Any,
 ) -> Operation:
     """Reserve a hostname and queue the machine's creation; in check mode only queue the check of it.
 
-    Raises UnknownWorkspace, UnknownProvider, UnknownPlan, UnknownZone, HostnameTaken.
+    `options` are those of `row_options`. Raises UnknownWorkspace, UnknownProvider, UnknownPlan, UnknownZone,
+    UnknownImage, ExpiryPassed, HostnameTaken.
     """
     place = workspace_named(workspace)
     account = account_offering(place, provider=provider, plan=plan, zone=zone)
-    server = Server(
-        workspace=place, account=account, provider=provider, plan=plan, hostname=hostname, zone=zone, tags=list(tags)
-    )
+    facts = {"provider": provider, "plan": plan, "hostname": hostname, "zone": zone, "tags": list(tags)}
+    server = Server(workspace=place, account=account, **facts, **row_options(account, **options))
     if check_mode:
         return submit_check(server, actor, parent)
     with refused_as(HostnameTaken(hostname=hostname, workspace=workspace)):
@@ -99,21 +101,14 @@ def delete_server(
     """Queue a server's deletion, disks included.
 
     `force` deletes it with its taskservs, and takes over from an operation that holds it, unless a worker is at work on
-    that. It still forgets nothing: the row goes when the cloud has proven that no machine is left. Raises NotFound,
-    OtherServer, OtherWorkspace, ServerOccupied, TargetBusy.
+    that. It still forgets nothing: the row goes when the cloud has proven that no machine is left. It does not lift a
+    protection. Raises NotFound, OtherServer, OtherWorkspace, ServerProtected, ServerOccupied, TargetBusy.
     """
-    server = (
-        Server.objects.select_for_update(of=("self",))
-        .select_related("workspace", "account")
-        .filter(pk=server_id)
-        .first()
-    )
-    if server is None:
-        raise NotFound(what="server", id=server_id)
-    if workspace is not None and workspace != server.workspace.name:
-        raise OtherWorkspace(server=server_id, workspace=workspace)
+    server = locked_server(server_id, workspace)
     if confirm_id is not None and confirm_id != server_id:
         raise OtherServer(given=confirm_id, server=server_id, field="server_id")
+    if server.protected:
+        raise ServerProtected(hostname=server.hostname, server=server.id)
     taken = free_target(server, force=force)
     refuse_if_occupied(server, force=force)
     params = {"server": server.id, "was": server.status}
@@ -131,6 +126,17 @@ def delete_server(
     )
     Server.objects.filter(pk=server.pk).update(status=Status.DELETING)
     return operation
+
+
+def locked_server(server_id: str, workspace: str | None = None) -> Server:
+    """Return a server under lock, in the workspace if one is given. Raises NotFound, OtherWorkspace."""
+    rows = Server.objects.select_for_update(of=("self",)).select_related("workspace", "account")
+    server = rows.filter(pk=server_id).first()
+    if server is None:
+        raise NotFound(what="server", id=server_id)
+    if workspace is not None and workspace != server.workspace.name:
+        raise OtherWorkspace(server=server_id, workspace=workspace)
+    return server
 
 
 def free_target(server: Server, *, force: bool) -> Operation | None:
