@@ -49,3 +49,10 @@ def on_every_stage(*can, trouble=None):
     stages = {provider: stage_class(provider) for provider in STAGES}
     able = [name for name, stage in stages.items() if stage.can.issuperset(can)]
     return on_stages(*(name for name in able if trouble in (None, *stages[name].troubles)))
+
+
+def on_every_trouble(*wanted):
+    """Mark tests that use `stage` and `trouble`: run them on each stage with each of these that it can have."""
+    able = [(name, trouble) for name in STAGES for trouble in wanted if trouble in stage_class(name).troubles]
+    ids = [f"{name}-{trouble.name.lower()}" for name, trouble in able]
+    return pytest.mark.parametrize(("served", "trouble"), able, indirect=["served"], ids=ids, scope="session")

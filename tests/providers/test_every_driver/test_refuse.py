@@ -5,7 +5,7 @@ import time
 import pytest
 
 from apps.providers.drivers.base import Ambiguous, Refused, Transient
-from tests.providers.clouds import STAGES, on_every_stage, stage_class
+from tests.providers.clouds import STAGES, on_every_stage, on_every_trouble, stage_class
 from tests.providers.clouds.base import Can, Trouble
 
 from .patience import raises, shown, until
@@ -23,18 +23,12 @@ on_every_read = pytest.mark.parametrize(
     ("served", "read"),
     [(name, read) for name in STAGES for read in stage_class(name).reads],
     indirect=["served"],
+    scope="session",
 )
 
 
-def troubles(*wanted):
-    """Run a test on each stage with each of these troubles that it can have."""
-    able = [(name, trouble) for name in STAGES for trouble in wanted if trouble in stage_class(name).troubles]
-    ids = [f"{name}-{trouble.name.lower()}" for name, trouble in able]
-    return pytest.mark.parametrize(("served", "trouble"), able, indirect=["served"], ids=ids)
-
-
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-@troubles(Trouble.ERROR, Trouble.HTML, Trouble.EMPTY)
+@on_every_trouble(Trouble.ERROR, Trouble.HTML, Trouble.EMPTY)
 def test_it_asks_again_after_an_answer_that_says_nothing(stage, driver, trouble):
     stage.fail(trouble)
     for read in stage.reads:
@@ -44,7 +38,7 @@ def test_it_asks_again_after_an_answer_that_says_nothing(stage, driver, trouble)
     assert driver.check() is None
 
 
-@troubles(Trouble.AUTH)
+@on_every_trouble(Trouble.AUTH)
 def test_it_stops_where_credentials_are_no_longer_good(stage, driver, trouble):
     stage.fail(trouble)
     for read in stage.reads:
@@ -72,7 +66,7 @@ def test_it_waits_no_longer_than_makes_sense(stage, driver):
     assert caught.value.after is None or caught.value.after <= 3600
 
 
-@troubles(Trouble.RATE_LIMIT)
+@on_every_trouble(Trouble.RATE_LIMIT)
 def test_it_leaves_the_pause_to_others_where_none_is_named(stage, driver, trouble):
     stage.fail(trouble)
     with raises(Transient, "PROVIDER_RATE_LIMITED"):
@@ -101,7 +95,7 @@ def test_it_says_that_an_answer_was_cut_off(stage, driver, read):
 
 
 # ── ordering ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-@troubles(Trouble.AUTH, Trouble.QUOTA)
+@on_every_trouble(Trouble.AUTH, Trouble.QUOTA)
 def test_it_is_refused_a_machine(stage, driver, trouble):
     stage.fail(trouble, call=stage.create_call)
     with raises(Refused, f"PROVIDER_{trouble.name}"):
@@ -109,7 +103,7 @@ def test_it_is_refused_a_machine(stage, driver, trouble):
     assert list(stage.refs()) == list(stage.leftovers()) == [] and stage.orders() == 1
 
 
-@troubles(Trouble.RATE_LIMIT)
+@on_every_trouble(Trouble.RATE_LIMIT)
 def test_it_knows_that_nothing_was_made_when_it_is_told_to_wait(stage, driver, trouble):
     stage.fail(trouble, call=stage.create_call)
     with raises(Transient, "PROVIDER_RATE_LIMITED"):
@@ -117,7 +111,7 @@ def test_it_knows_that_nothing_was_made_when_it_is_told_to_wait(stage, driver, t
     assert list(stage.refs()) == [] and stage.orders() == 1
 
 
-@troubles(Trouble.ERROR, Trouble.HTML, Trouble.EMPTY)
+@on_every_trouble(Trouble.ERROR, Trouble.HTML, Trouble.EMPTY)
 def test_it_is_in_doubt_after_an_answer_that_says_nothing(stage, driver, trouble):
     stage.fail(trouble, call=stage.create_call)
     with raises(Ambiguous, "PROVIDER_ANSWER_LOST"):

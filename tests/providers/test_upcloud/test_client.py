@@ -83,6 +83,15 @@ def test_it_goes_past_any_proxy_to_its_own_machine(script, monkeypatch):
         driver.check()
 
 
+def test_it_goes_to_the_public_api_where_no_endpoint_is_named(script, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", script.endpoint.removesuffix("/1.3"))
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    script.answers = [answer(403)]
+    with opened("") as driver:
+        assert raised(driver.check) == (Transient, "PROVIDER_UNREACHABLE")
+    assert script.requests[0][0].startswith("CONNECT api.upcloud.com:443 ")
+
+
 @pytest.mark.parametrize(
     ("status", "code", "expected"),
     [

@@ -66,8 +66,12 @@ class Client:
         return part
 
     def items(self, path: str, outer: str, inner: str) -> list[dict[str, Any]]:
-        """Read a list that comes in one piece."""
-        return _items(self.send("GET", path), outer, inner, path)
+        """Read a list that comes in one piece; one that is shorter than it says is an error."""
+        answer = self.send("GET", path)
+        items = _items(answer, outer, inner, path)
+        if _total(answer, path) not in (None, len(items)):
+            raise refusals.incomplete(path)
+        return items
 
     def pages(self, path: str, outer: str, inner: str, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """Read a list that comes in pages, all of it or an error.
