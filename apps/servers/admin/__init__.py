@@ -1,0 +1,5 @@
+"""Servers in the admin: what there is, and everything that can be done with it."""
+
+from apps.servers.admin.servers import ServerAdmin, server_tables
+
+__all__ = ["ServerAdmin", "server_tables"]
