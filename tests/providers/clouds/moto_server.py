@@ -53,11 +53,15 @@ def refusal(code):
 
 
 class Tokens(FaultProxy):
-    """Carries an order out once for each ClientToken, as EC2 does; `exists` tells whether any of these ids is there."""
+    """Carries an order out once for each ClientToken, as EC2 does; `exists` tells whether any of these ids is there.
+
+    The instance types never change and moto takes a second to write them all: its first answer is given again.
+    """
 
     def __init__(self, upstream):
         super().__init__(upstream)
         self.exists, self.orders, self.order_lock = None, {}, threading.Lock()
+        self.types = {}
 
     def forget(self):
         self.forget_calls()
@@ -65,10 +69,20 @@ class Tokens(FaultProxy):
 
     def _forwarded(self, request):
         asked = dict(parse_qsl(request.body.decode(errors="replace")))
+        if asked.get("Action") == "DescribeInstanceTypes":
+            return self._types(request)
         if asked.get("Action") != "RunInstances":
             return super()._forwarded(request)
         with self.order_lock:
             return self._ordered(request, asked)
+
+    def _types(self, request):
+        if request.body not in self.types:
+            answer = super()._forwarded(request)
+            if answer.status != 200:
+                return answer
+            self.types[request.body] = answer
+        return self.types[request.body]
 
     def _ordered(self, request, asked):
         known = self.orders.get(asked["ClientToken"])

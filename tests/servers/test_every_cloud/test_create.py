@@ -113,9 +113,9 @@ def test_it_fails_where_the_account_is_full_and_can_be_deleted(
 
 @on_every_stage(Can.REFUSE_CREDENTIALS)
 def test_it_shows_no_credential_when_they_are_refused(api, alice, stage, create, shown, account, run_worker):
-    for wrong in stage.wrong_credentials():
+    for number, wrong in enumerate(stage.wrong_credentials()):
         register_account(provider=stage.provider, name="default", endpoint=account.endpoint, credentials=wrong)
-        operation = create(hostname=f"web-{len(wrong)}")
+        operation = create(hostname=f"web-{number}")
         run_worker()
         assert shown(operation)["status"] == "failed"
         ended = Operation.objects.get(pk=operation["id"])
