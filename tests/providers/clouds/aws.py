@@ -91,9 +91,8 @@ class AWSStage(CloudStage):
         self.ec2 = None
 
     def reset(self):
-        """Begin anew; the users are made before moto begins to ask who somebody is."""
+        """Begin anew, with a user for the driver and one who may do anything."""
         self.proxy.heal()
-        self.tell("reset-auth", "inf")
         self.tell("reset")
         self.proxy.forget()
         self.keys = self.user("driver", PERMISSIONS)
@@ -101,7 +100,6 @@ class AWSStage(CloudStage):
             self.ec2.close()
         self.ec2 = client_of(self.session, "ec2", self.url, *self.user("manager", ["*"]))
         self.proxy.exists = lambda ids: not ids.isdisjoint(self.instances())
-        self.tell("reset-auth", "0")
 
     def close(self):
         self.ec2.close()
@@ -111,12 +109,14 @@ class AWSStage(CloudStage):
         self.control.post(f"{self.url}/moto-api/{what}", content=body).raise_for_status()
 
     def user(self, name, actions):
-        """Make a user who may do this at EC2; gives the access key."""
+        """Make a user who may do this at EC2; gives the access key. Meanwhile moto asks nobody who he is."""
         allowed = {"Effect": "Allow", "Action": [f"ec2:{action}" for action in actions], "Resource": "*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        self.tell("reset-auth", "inf")
         self.iam.create_user(UserName=name)
         self.iam.put_user_policy(UserName=name, PolicyName="ec2", PolicyDocument=policy)
         key = self.iam.create_access_key(UserName=name)["AccessKey"]
+        self.tell("reset-auth", "0")
         return key["AccessKeyId"], key["SecretAccessKey"]
 
     def connection(self, **changes):

@@ -3,9 +3,9 @@
 EC2 does not tell prices, and what does (the price list API) is a service of its own with permissions of its own, so
 they come from `prices.json` and are **indicative**: on-demand Linux prices in USD, the region's price of a family's
 `large` size, from which every other size is a multiple. They were read on 2025-03-02 from AWS's public price list as
-Apache Libcloud 3.9.1 ships it, each confirmed by two sizes or more and by the ratios between families; the prices of a
-gp3 disk (per GiB and month) and of a public IPv4 address are AWS's published ones of the same time. A family or region
-that is not in the file has no known price.
+Apache Libcloud 3.9.1 ships it, each confirmed by two sizes or more and by the ratios between families; those of a gp3
+disk (per GiB and month) and of a public IPv4 address are AWS's as commonly quoted in 2025 and were not in that list. A
+family or region that is not in the file has no known price.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from apps.providers.drivers.base import Plan, Price, Zone
 
 MONTH_HOURS = 730  # as AWS itself counts
 SMALLEST_DISK_GIB, LARGEST_DISK_GIB = 30, 200
-# What is old, has no EBS or another architecture is left out: a plan that only says its size must run the same.
+# What is of another architecture, has no EBS or is older than Nitro is left out: a mere size must run alike.
+# AWS's own "current-generation" is no help: it is false for m5 and m6i and true for t2.
 WANTED = {
-    "current-generation": "true",
+    "hypervisor": "nitro",
     "bare-metal": "false",
     "processor-info.supported-architecture": ARCHITECTURE,
     "supported-usage-class": "on-demand",

@@ -62,7 +62,10 @@ BY_STATUS: dict[int, Verdict] = {400: INVALID, 401: AUTH, 403: FORBIDDEN, 405: I
 
 
 def refusal(answer: Mapping[str, Any], *, creating: bool, facts: Mapping[str, Any]) -> StepError:
-    """Turn an answer that is no success into the error to raise; one that says nothing counts as lost."""
+    """Turn an answer that is no success into the error to raise; one that says nothing counts as lost.
+
+    What is not in EC2's own words may come from something in between, which cannot know whether a machine was made.
+    """
     told, about = answer.get("Error") or {}, answer.get("ResponseMetadata") or {}
     status = about.get("HTTPStatusCode") or 0
     code = str(told.get("Code") or "")
@@ -71,9 +74,10 @@ def refusal(answer: Mapping[str, Any], *, creating: bool, facts: Mapping[str, An
     facts = {**facts, "status": status, "cloud_code": code, "correlation_id": request_id}
     verdict = next((v for pattern, v in BY_CODE if re.fullmatch(pattern, code)), None) or BY_STATUS.get(status)
     after = _pause(str((about.get("HTTPHeaders") or {}).get("retry-after", "")))
-    if verdict is None:
+    is_ec2s = not code.startswith("HTTP_")
+    if verdict is None or (creating and not is_ec2s):
         return lost(creating=creating, after=after, **facts)
-    sentence = verdict.sentence if code.startswith("HTTP_") else f"{verdict.sentence[:-1]} ({code})."
+    sentence = f"{verdict.sentence[:-1]} ({code})." if is_ec2s else verdict.sentence
     if verdict.error is Refused:
         return Refused(verdict.code, sentence, **facts)
     return verdict.error(verdict.code, sentence, after=after, **facts)
