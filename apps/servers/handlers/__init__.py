@@ -44,6 +44,8 @@ def wait_until_up(context: Context, server: Server) -> Done | Wait:
     """Look whether the machine is up; the states of all machines of an account come from one list."""
     if server.seen_state != "running" and (server := look_at_all(server)).seen_state in ("", "gone"):
         server = look_at_one(server)
+    if server.seen_state == "running" and not server.ip_address:  # neither the order nor the list has told it
+        server = look_at_one(server)
     if server.seen_state == "running" and server.ip_address:
         return Done({"server_id": server.id, "ip_address": server.ip_address})
     return poll(context, f"{server.ref} is {server.seen_state} at {server.account}")
