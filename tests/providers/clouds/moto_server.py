@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import deque
 from contextlib import contextmanager
+from dataclasses import replace
 from subprocess import DEVNULL, PIPE, Popen
 from urllib.parse import parse_qsl
 
@@ -55,6 +56,7 @@ def refusal(code):
 class Tokens(FaultProxy):
     """Carries an order out once for each ClientToken, as EC2 does; `exists` tells whether any of these ids is there.
 
+    An order's answer does not tell the public address, which EC2 has not yet chosen by then.
     The instance types never change and moto takes a second to write them all: its first answer is given again.
     """
 
@@ -89,6 +91,7 @@ class Tokens(FaultProxy):
         if known is None:
             answer = super()._forwarded(request)
             if answer.status == 200:
+                answer = replace(answer, body=re.sub(rb"<ipAddress>[^<]*</ipAddress>", b"", answer.body))
                 self.orders[asked["ClientToken"]] = asked, answer
             return answer
         first, answer = known
