@@ -214,6 +214,10 @@ CREDENTIALS_KEYS = env.list("CREDENTIALS_KEYS", default=[])
 INSTALLATION = env.str("INSTALLATION", "provisioning")
 # A second create is only sent when this long has passed since an answer was lost and the machine was still not found.
 DOUBT_SECONDS = env.int("DOUBT_SECONDS", 30)
+# The image that machines on this host's container engine are made from: its label or reference.
+LOCAL_IMAGE = env.str("LOCAL_IMAGE", "debian-12")
+# The addresses that those machines get, in a network of their own.
+LOCAL_SUBNET = env.str("LOCAL_SUBNET", "10.87.0.0/16")
 EMULATOR = env.bool("EMULATOR", DEVELOPMENT)
 EMULATOR_STATE = Path(env.str("EMULATOR_STATE", str(VAR_DIR / "emulator.sqlite3")))
 EMULATOR_BOOT_SECONDS = env.float("EMULATOR_BOOT_SECONDS", 2.0)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from apps.providers.drivers.aws import AWS
 from apps.providers.drivers.base import Connection, Driver, Refused
+from apps.providers.drivers.local import Local
 from apps.providers.drivers.upcloud import UpCloud
 
-DRIVERS: dict[str, type[Driver]] = {"aws": AWS, "upcloud": UpCloud}
+DRIVERS: dict[str, type[Driver]] = {"aws": AWS, "local": Local, "upcloud": UpCloud}
 
 
 def connect(provider: str, connection: Connection) -> Driver:

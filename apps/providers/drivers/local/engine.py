@@ -1,0 +1,166 @@
+"""Finding the container engine and asking it: Podman or Docker, both through Docker's API.
+
+Whatever the engine or the way to it does wrong comes out as one of the driver contract's errors; its words stay here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from apps.operations.errors import StepError
+from apps.providers.drivers.base import Ambiguous, Refused, Transient
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+CALL_SECONDS = 30
+ENDPOINT = re.compile(r"unix:///[\w./@+-]+|(tcp|http)://(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}", re.ASCII)
+SOCKETS = (
+    "{runtime}/podman/podman.sock",
+    "/run/podman/podman.sock",
+    "{runtime}/docker.sock",
+    "/run/docker.sock",
+    "{home}/.docker/run/docker.sock",
+    "{home}/.docker/desktop/docker.sock",
+)
+NOT_FOUND = (
+    "No container engine answers on this machine. Install Podman and start its API (apt install podman; systemctl "
+    "enable --now podman.socket), or install Docker, or name its socket in DOCKER_HOST."
+)
+NOT_SENT = (ConnectionRefusedError, FileNotFoundError, PermissionError)
+
+
+class Engine:
+    """The engine at `endpoint`, or else the first that answers where engines usually listen; found at the first call.
+
+    Raises Refused (ENGINE_NOT_FOUND) when none answers, PROVIDER_INVALID for an endpoint beyond this machine.
+    """
+
+    def __init__(self, endpoint: str = ""):
+        if endpoint and not ENDPOINT.fullmatch(endpoint):
+            text = "The account's endpoint is not an engine's on this machine, like unix:///run/podman/podman.sock."
+            raise Refused("PROVIDER_INVALID", text)
+        self.endpoint = endpoint
+
+    @cached_property
+    def api(self) -> APIClient:
+        """The client of the engine."""
+        if self.endpoint:
+            with translated():
+                return opened(self.endpoint)
+        for address in usual_addresses():
+            try:
+                with translated():
+                    return opened(address)
+            except StepError:
+                continue
+        raise Refused("ENGINE_NOT_FOUND", NOT_FOUND)
+
+    def ask(self, call: str, *given: Any, creating: bool = False, **named: Any) -> Any:
+        """Make one call of Docker's API, by its name in the SDK; `creating` marks one not to be repeated blindly."""
+        method: Callable[..., Any] = getattr(self.api, call)
+        with translated(creating=creating):
+            return method(*given, **named)
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What the engine says of itself and of its machine."""
+        facts = self.ask("info")
+        if not isinstance(facts, dict) or not isinstance(facts.get("NCPU"), int):
+            raise Transient("PROVIDER_UNAVAILABLE", "The container engine did not give a usable answer.")
+        return facts
+
+    @property
+    def is_rootless(self) -> bool:
+        """Tell whether it runs without root's rights, so that containers have no address the host can reach."""
+        return any("rootless" in option for option in self.facts.get("SecurityOptions") or ())
+
+    @property
+    def limits_resources(self) -> bool:
+        """Tell whether memory and processors of a container can be limited."""
+        return bool(self.facts.get("MemoryLimit")) and not (self.is_rootless and self.facts.get("CgroupVersion") == "1")
+
+    def close(self) -> None:
+        """Give back the connections."""
+        if "api" in self.__dict__:
+            self.api.close()
+
+
+def opened(address: str) -> APIClient:
+    """Connect; asks for the version, which both sides then speak."""
+    from docker import APIClient  # a fifth of a second, which a web server need not spend at its start
+
+    return APIClient(base_url=address.replace("http://", "tcp://"), version="auto", timeout=CALL_SECONDS)
+
+
+def usual_addresses() -> Iterator[str]:
+    """Yield where an engine may listen: DOCKER_HOST alone where it is set, else the usual sockets that are there."""
+    if host := os.environ.get("DOCKER_HOST"):
+        yield host
+        return
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    for pattern in SOCKETS:
+        path = Path(pattern.format(runtime=runtime, home=Path.home()))
+        if path.is_socket():
+            yield f"unix://{path}"
+
+
+@contextmanager
+def translated(*, creating: bool = False) -> Iterator[None]:
+    """Turn what the SDK raises into the driver contract's errors."""
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import ConnectTimeout, RequestException
+
+    try:
+        yield
+    except APIError as error:
+        raise refusal(error.response.status_code if error.response is not None else 500, creating=creating) from None
+    except (RequestException, DockerException) as error:
+        was_sent = not isinstance(error, ConnectTimeout) and not any(isinstance(e, NOT_SENT) for e in causes(error))
+        raise unanswered(creating=creating and was_sent, cause=type(error).__name__) from None
+    except ValueError as error:  # an answer that is no JSON
+        raise unanswered(creating=creating, cause=type(error).__name__) from None
+
+
+def refusal(status: int, *, creating: bool) -> StepError:
+    """Return what an answer that is no success means; of the engine's text nothing is kept."""
+    facts = {"status": status}
+    if status == 404:
+        return Refused("PROVIDER_NOT_FOUND", "There is no such container any more.", **facts)
+    if status == 409:
+        return Transient("PROVIDER_BUSY", "Something else is still happening to this container.", **facts)
+    if status == 429:
+        return Transient("PROVIDER_RATE_LIMITED", "The container engine asks for fewer requests.", **facts)
+    if status in (401, 403):
+        return Refused("PROVIDER_AUTH", "The container engine does not let this service in.", **facts)
+    if status < 500:
+        return Refused("PROVIDER_INVALID", "The container engine does not accept the request as it stands.", **facts)
+    return unanswered(creating=creating, **facts)
+
+
+def unanswered(*, creating: bool, **facts: Any) -> StepError:
+    """Return what it means that nothing usable came back: a creation may have been carried out all the same."""
+    if creating:
+        text = "The container engine was asked for a machine and its answer was lost."
+        return Ambiguous("PROVIDER_ANSWER_LOST", text, **facts)
+    if "status" in facts:
+        return Transient("PROVIDER_UNAVAILABLE", "The container engine did not give a usable answer.", **facts)
+    return Transient("PROVIDER_UNREACHABLE", "The container engine cannot be reached.", **facts)
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what lies behind it: requests and urllib3 keep the cause among the arguments."""
+    waiting: list[Any] = [error]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, BaseException) and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
