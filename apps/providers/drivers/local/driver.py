@@ -51,7 +51,7 @@ class Local:
     def check(self) -> None:
         """Ask whether the engine answers, and look for the image that machines are made from."""
         if not self._engine.facts or not self.images():
-            raise Refused("IMAGE_MISSING", NO_IMAGE.format(image=settings.LOCAL_IMAGE))
+            raise Refused("PROVIDER_INVALID", NO_IMAGE.format(image=settings.LOCAL_IMAGE))
 
     def plans(self) -> builtins.list[Plan]:
         """Return the sizes that this machine has room for; they cost nothing."""
@@ -130,7 +130,7 @@ class Local:
     def reboot(self, ref: str) -> None:
         """Stop it in order, within five seconds, and start it again."""
         if self._own(ref).state in ("stopped", "stopping"):
-            raise Transient("PROVIDER_BUSY", "The container does not run.")
+            raise Refused("PROVIDER_INVALID", "The container does not run.", ref=ref)
         self._engine.ask("restart", ref, timeout=STOP_SECONDS)
 
     def delete(self, ref: str, *, server_id: str, disks: tuple[str, ...] = ()) -> bool:
@@ -221,7 +221,7 @@ class Local:
             found = self._engine.ask("images", **query)
             if found:
                 return max(found, key=lambda image: image["Created"])["Id"]
-        raise Refused("IMAGE_MISSING", NO_IMAGE.format(image=name))
+        raise Refused("PROVIDER_INVALID", NO_IMAGE.format(image=name))
 
     def _listed(self, server_id: str | None = None) -> builtins.list[dict[str, Any]]:
         wanted = [f"prov-install={self._installation}"] + ([f"prov-machine={server_id}"] if server_id else [])

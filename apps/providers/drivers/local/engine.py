@@ -50,16 +50,18 @@ class Engine:
 
     @cached_property
     def api(self) -> APIClient:
-        """The client of the engine."""
+        """The client of the engine; its address is `endpoint` from then on."""
         if self.endpoint:
             with translated():
                 return opened(self.endpoint)
         for address in usual_addresses():
             try:
                 with translated():
-                    return opened(address)
+                    found = opened(address)
             except StepError:
                 continue
+            self.endpoint = address
+            return found
         raise Refused("ENGINE_NOT_FOUND", NOT_FOUND)
 
     def ask(self, call: str, *given: Any, creating: bool = False, **named: Any) -> Any:
@@ -119,13 +121,13 @@ def translated(*, creating: bool = False) -> Iterator[None]:
 
     try:
         yield
-    except APIError as error:
-        raise refusal(error.response.status_code if error.response is not None else 500, creating=creating) from None
-    except (RequestException, DockerException) as error:
-        was_sent = not isinstance(error, ConnectTimeout) and not any(isinstance(e, NOT_SENT) for e in causes(error))
+    except (RequestException, DockerException, ValueError) as error:  # ValueError: an answer that is no JSON
+        behind = list(causes(error))
+        answered = next((one for one in behind if isinstance(one, APIError) and one.response is not None), None)
+        if answered is not None:
+            raise refusal(answered.response.status_code, creating=creating) from None
+        was_sent = not any(isinstance(one, (*NOT_SENT, ConnectTimeout)) for one in behind)
         raise unanswered(creating=creating and was_sent, cause=type(error).__name__) from None
-    except ValueError as error:  # an answer that is no JSON
-        raise unanswered(creating=creating, cause=type(error).__name__) from None
 
 
 def refusal(status: int, *, creating: bool) -> StepError:

@@ -46,8 +46,9 @@ def bootstrapped(archive: Path, mirror: str) -> Path:
     """Collect Debian's packages and our files in an archive. Raises Refused."""
     if shutil.which("mmdebstrap") is None:
         raise Refused("IMAGE_NOT_BUILT", NO_BUILDER)
+    command = bootstrap(archive, mirror)
     try:
-        subprocess.run(bootstrap(archive, mirror), check=True, timeout=BUILD_SECONDS, stdin=subprocess.DEVNULL)
+        subprocess.run(command, check=True, timeout=BUILD_SECONDS, stdin=subprocess.DEVNULL)  # noqa: S603 - no shell
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         text = "mmdebstrap has failed; what it printed says why. A mirror can be named with --mirror."
         raise Refused("IMAGE_NOT_BUILT", text) from error
