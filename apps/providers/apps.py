@@ -25,3 +25,4 @@ class ProvidersConfig(AppConfig):
         register_timer(hourly)
         drivers = handlers.drivers.DRIVERS.items()
         services.offered.update({name: services.Offer(driver.title, driver.credentials) for name, driver in drivers})
+        services.image_builders["local"] = handlers.build_local_image

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.conf import settings
 
@@ -11,6 +12,7 @@ from apps.operations.errors import Refused, Retry
 from apps.operations.steps import Context, Done
 from apps.providers import drivers, services
 from apps.providers.drivers import base
+from apps.providers.drivers.local import image
 from apps.providers.models import Account, Image, Plan, Zone
 from apps.system.doctor import Finding, fail, ok
 from apps.system.vault import unseal
@@ -75,3 +77,8 @@ def diagnose(account: Account, name: str) -> list[Finding]:
     except Retry as error:
         return [fail(name, error.message, "See whether its endpoint can be reached from here.")]
     return [ok(name, "It answers, and takes the credentials.")]
+
+
+def build_local_image(**options: Any) -> str:
+    """Make the image of this machine's own machines; see the driver's `image.build`. Raises Refused, Transient."""
+    return image.build(**options)

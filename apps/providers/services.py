@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +35,10 @@ class Offer:
 
 # Which providers there are, by name; filled when the app is ready.
 offered: dict[str, Offer] = {}
+
+# What makes an image of machines where the provider cannot give one, by the provider's name; filled likewise. Called
+# with an account's endpoint, a mirror's URL, and whether to make it anew; returns what was done.
+image_builders: dict[str, Callable[..., str]] = {}
 
 
 @transaction.atomic

@@ -48,7 +48,17 @@ def wait_until_up(context: Context, server: Server) -> Done | Wait:
         server = look_at_one(server)
     if server.seen_state == "running" and server.ip_address:
         return Done({"server_id": server.id, "ip_address": server.ip_address})
+    if server.seen_state == "stopped":
+        switch_on(context, server)
     return poll(context, f"{server.ref} is {server.seen_state} at {server.account}")
+
+
+def switch_on(context: Context, server: Server) -> None:
+    """Start a machine that was made and does not run, as an attempt leaves it that ended between the two."""
+    context.log(f"Starting {server.ref}, which was made and does not run.", ref=server.ref)
+    with connected(server.account) as cloud:
+        cloud.start(server.ref)
+    services.note_machine(server, seen_state="starting")
 
 
 def look_at_all(server: Server) -> Server:

@@ -45,10 +45,10 @@ def on_stages(*providers):
     return pytest.mark.parametrize("served", providers, indirect=True, scope="session")
 
 
-def on_every_stage(*can, trouble=None):
+def on_every_stage(*can, cannot=(), trouble=None):
     """Mark tests that use the fixture `stage`: run them on each that can do all this and have this trouble."""
     stages = {provider: stage_class(provider) for provider in STAGES}
-    able = [name for name, stage in stages.items() if stage.can.issuperset(can)]
+    able = [name for name, stage in stages.items() if stage.can.issuperset(can) and stage.can.isdisjoint(cannot)]
     return on_stages(*(name for name in able if trouble in (None, *stages[name].troubles)))
 
 

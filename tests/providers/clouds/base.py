@@ -25,6 +25,7 @@ class Can(StrEnum):
     CUT_LIST = "lists in a way that a part can be told from the whole"
     SHOW_SSH_KEYS = "shows which keys a machine was given"
     SHOW_USER_DATA = "shows which user data a machine was given"
+    TWINS = "makes a second machine for a server when it is asked to"
     RESIZE = "lets somebody give a machine another plan"
 
 

@@ -1,5 +1,7 @@
 """The cast of `tests/servers` at any cloud: an account on the stage, and workers that die when it matters."""
 
+import time
+
 import pytest
 
 from apps.operations import claims
@@ -11,6 +13,20 @@ from apps.servers.models import Server
 
 class Died(BaseException):
     """The worker's process is no more."""
+
+
+@pytest.fixture
+def run_worker(db, step):
+    """Play the worker until nothing is due, at a cloud that takes its time."""
+
+    def run(seconds=30):
+        ends = time.monotonic() + seconds
+        while Operation.objects.unfinished().exists():
+            assert time.monotonic() < ends, list(Operation.objects.unfinished().values_list("kind", "note"))
+            step()
+            time.sleep(0.01)
+
+    return run
 
 
 @pytest.fixture
