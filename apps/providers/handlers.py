@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +14,7 @@ from apps.providers import drivers, services
 from apps.providers.drivers import base
 from apps.providers.drivers.local import image
 from apps.providers.models import Account, Image, Plan, Zone
-from apps.system.doctor import Finding, fail, ok
+from apps.system.doctor import Finding, fail, ok, warn
 from apps.system.vault import unseal
 
 
@@ -26,11 +26,8 @@ def connected(account: Account) -> Iterator[base.Driver]:
         credentials=unseal(account.sealed_credentials, what=account),
         installation=settings.INSTALLATION,
     )
-    driver = drivers.connect(account.provider, connection)
-    try:
+    with closing(drivers.connect(account.provider, connection)) as driver:
         yield driver
-    finally:
-        driver.close()
 
 
 def refresh_catalogue(context: Context) -> Done:
@@ -67,18 +64,37 @@ def plan_row(account: Account, plan: base.Plan) -> Plan:
     )
 
 
+def build_local_image(**options: Any) -> str:
+    """Make the image of this machine's own machines; see the driver's `image.build`. Raises Refused, Transient."""
+    return image.build(**options)
+
+
+# ── what the doctor asks ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
 def diagnose(account: Account, name: str) -> list[Finding]:
     """Ask an account's cloud whether the credentials work, and say in its public words what is wrong."""
     try:
         with connected(account) as cloud:
             cloud.check()
     except Refused as error:
-        return [fail(name, error.message, "See its endpoint and credentials in the admin.")]
+        return [
+            fail(name, error.message, "Do what it says, or mend the account's endpoint and credentials in the admin.")
+        ]
     except Retry as error:
         return [fail(name, error.message, "See whether its endpoint can be reached from here.")]
     return [ok(name, "It answers, and takes the credentials.")]
 
 
-def build_local_image(**options: Any) -> str:
-    """Make the image of this machine's own machines; see the driver's `image.build`. Raises Refused, Transient."""
-    return image.build(**options)
+def diagnose_engine(name: str) -> list[Finding]:
+    """See whether a container engine answers on this machine, and has the image that machines are made from.
+
+    It is no failure when none does: accounts that need it are asked for themselves.
+    """
+    connection = base.Connection(endpoint="", credentials={}, installation=settings.INSTALLATION)
+    try:
+        with closing(drivers.connect("local", connection)) as engine:
+            engine.check()
+    except (Refused, Retry) as error:
+        return [warn(name, error.message, "Only servers that are containers on this machine need it.")]
+    return [ok(name, "It answers, and has the image that machines are made from.")]

@@ -1,4 +1,4 @@
-"""The probes of cloud accounts: whether each answers, and whether its catalogue is fresh."""
+"""The probes of the container engine here and of cloud accounts: whether each answers, and how old catalogues are."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ def name_of(account: Account) -> str:
 
 
 PROBES = [
+    Probe(name="engine", look=partial(handlers.diagnose_engine, "engine"), needs_database=False),
     Probe(name="accounts", look=accounts, goes_out=True),
     Probe(name="catalogues", look=look_at_catalogues),
 ]

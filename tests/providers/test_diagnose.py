@@ -1,6 +1,9 @@
 """The doctor's look at cloud accounts: asked over HTTP, with what they say kept to ourselves."""
 
+import json
+import threading
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from django.utils import timezone
@@ -9,6 +12,7 @@ from apps.providers import probes
 from apps.providers.models import Account
 from apps.providers.services import register_account
 from apps.system.doctor import examine
+from tests.providers.clouds.local import usable_engine
 from tests.system.diagnosis import found
 
 pytestmark = pytest.mark.django_db
@@ -81,3 +85,56 @@ def test_it_names_accounts_whose_catalogue_is_old(account):
     assert "manage.py refresh_catalogue" in advice
     Account.objects.update(refreshed_at=None)
     assert found("catalogues")[0][1] == "account upcloud/default was last read never."
+
+
+# ── the container engine ──────────────────────────────────────────────────────────────────────────────────────────────
+class Empty(BaseHTTPRequestHandler):
+    """A container engine without any image."""
+
+    answers = {"version": {"ApiVersion": "1.41"}, "info": {"NCPU": 2}, "json": []}
+
+    def do_GET(self):
+        content = json.dumps(self.answers[self.path.partition("?")[0].rpartition("/")[2]]).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def empty_engine(monkeypatch):
+    with HTTPServer(("127.0.0.1", 0), Empty) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.server_port}")
+        yield
+        server.shutdown()
+        thread.join()
+
+
+def test_it_finds_the_container_engine_and_its_image():
+    usable_engine()
+    assert found("engine") == [("ok", "It answers, and has the image that machines are made from.", "")]
+
+
+def test_it_says_what_to_install_when_there_is_no_container_engine(monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    [(level, said, _)] = found("engine")
+    assert level == "warn" and "Install Podman and start its API" in said
+
+
+def test_it_says_how_to_make_the_image_of_machines(empty_engine):
+    [(level, said, _)] = found("engine")
+    assert level == "warn" and said.startswith("The container engine has no image debian-12")
+    assert "`manage.py build_local_image`" in said
+
+
+def test_it_fails_when_an_account_needs_the_engine_that_is_not_there(monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    register_account(provider="local", name="default", endpoint="", credentials={})
+    [(level, said, _)] = found("accounts")
+    assert level == "FAIL" and "Install Podman and start its API" in said
