@@ -91,6 +91,14 @@ def test_it_takes_no_answer_about_another_machine(stage, driver, machine):
         driver.get(machine.ref)
 
 
+def test_it_takes_a_list_with_a_nameless_machine_for_an_error(stage, driver, machine):
+    name = machine.ref.partition("/")[2].encode()
+    stage.proxy.fault("edit", times=2, body="Action=DescribeInstances&", change=lambda body: body.replace(name, b""))
+    for read in (driver.list, lambda: driver.find("srv-abc123")):
+        with raises(Transient, "PROVIDER_UNAVAILABLE"):
+            read()
+
+
 def test_it_asks_once_for_what_is_on_its_way(stage, driver, machine):
     going = (b"<name>running</name>", b"<name>shutting-down</name>")
     stage.proxy.fault("edit", body=DESCRIBE, times=1, change=lambda body: body.replace(*going))

@@ -6,6 +6,7 @@ import pytest
 
 from apps.providers.drivers.base import Refused, Transient
 from tests.providers.clouds import on_stages
+from tests.providers.clouds.moto_server import refusal
 from tests.providers.test_every_driver.patience import gone, raises
 
 pytestmark = on_stages("aws")
@@ -73,6 +74,17 @@ def test_it_goes_on_after_a_lost_answer(stage, driver, action):
     [group] = groups(stage)
     assert ports(group) == {("tcp", 22, 22), ("-1", None, None)}
     assert stage.creates() == 1
+
+
+@pytest.mark.parametrize("action", ["AuthorizeSecurityGroupIngress", "RunInstances"])
+def test_it_waits_until_ec2_knows_the_group_that_it_has_made(stage, driver, action):
+    unknown = {"status": 400, "text": refusal("InvalidGroup.NotFound"), "content_type": "text/xml"}
+    stage.proxy.fault("respond", body=f"Action={action}&", **unknown)
+    with raises(Transient, "PROVIDER_BUSY"):
+        driver.create(stage.spec())
+    machine = driver.create(stage.spec())
+    [group] = groups(stage)
+    assert groups_of(stage, machine) == [group["GroupId"]] and len(group["IpPermissions"]) == 2
 
 
 def test_it_overrules_nobody_who_has_changed_the_rules(stage, driver):

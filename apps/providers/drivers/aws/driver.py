@@ -195,12 +195,12 @@ class AWS:
         wanted = machines.filters(self._installation, server_id, instance_state_name=machines.STATES)
         found: dict[str, Machine] = {}
         for region in self._client.regions:
-            for reservation in self._client.pages(
-                region, "describe_instances", "Reservations", Filters=wanted, MaxResults=PAGE
-            ):
-                for instance in reservation.get("Instances") or []:
-                    if machines.is_ours(instance, self._installation, server_id) and _exists(instance):
-                        found[instance["InstanceId"]] = machines.machine(instance, region)
+            told = self._client.pages(region, "describe_instances", "Reservations", Filters=wanted, MaxResults=PAGE)
+            ours = [one for one in _instances(told) if machines.is_ours(one, self._installation, server_id)]
+            living = [machines.machine(one, region) for one in ours if _exists(one)]
+            found |= {machine.ref: machine for machine in living}
+        if not all(machines.REF.fullmatch(ref) for ref in found):
+            raise refusals.incomplete("describe_instances", ", ".join(self._client.regions))
         return list(found.values())
 
     def _instance(self, ref: str) -> tuple[str, dict[str, Any] | None]:
@@ -218,7 +218,7 @@ class AWS:
                 raise
             self._require_absence(region, instance_id)
             return region, None
-        told = [one for reservation in answer.get("Reservations") or [] for one in reservation.get("Instances") or []]
+        told = _instances(answer.get("Reservations") or [])
         if [one.get("InstanceId") for one in told] != [instance_id]:
             raise refusals.incomplete("describe_instances", region)
         return region, told[0] if _exists(told[0]) else None
@@ -235,6 +235,11 @@ class AWS:
         if match is None or match[1] not in self._client.regions:
             raise Refused("PROVIDER_INVALID", "The zone is in none of the account's regions.", zone=zone)
         return match[1]
+
+
+def _instances(reservations: builtins.list[dict[str, Any]]) -> builtins.list[dict[str, Any]]:
+    """Give the instances, which EC2 lists by the request that made them."""
+    return [instance for reservation in reservations for instance in reservation.get("Instances") or []]
 
 
 def _exists(instance: dict[str, Any]) -> bool:

@@ -34,7 +34,7 @@ def machine(instance: Mapping[str, Any], region: str) -> Machine:
     """Read a machine from an instance; its ref tells the region, too, which an instance's id does not."""
     tags = tags_of(instance)
     return Machine(
-        ref=f"{region}/{instance['InstanceId']}",
+        ref=f"{region}/{instance.get('InstanceId')}",
         server_id=tags.get("prov-machine", ""),
         hostname=tags.get("Name", ""),
         plan=str(instance.get("InstanceType") or ""),

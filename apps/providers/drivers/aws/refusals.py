@@ -27,7 +27,9 @@ class Verdict:
     sentence: str
 
 
-AUTH = Verdict(Refused, "PROVIDER_AUTH", "AWS does not accept the credentials of this account.")
+AUTH = Verdict(
+    Refused, "PROVIDER_AUTH", "AWS does not accept this account's credentials, or its region is not enabled for them."
+)
 BILLING = Verdict(
     Refused, "PROVIDER_BILLING", "AWS holds the account back: it is not verified, paid or signed up for this."
 )
@@ -54,6 +56,7 @@ BY_CODE: tuple[tuple[str, Verdict], ...] = (
     (r"SignatureDoesNotMatch|IncompleteSignature|InvalidSignature.*|MissingAuthenticationToken.*|RequestExpired", AUTH),
     (r"UnauthorizedOperation|AccessDenied.*|OperationNotPermitted", FORBIDDEN),
     (r"Incorrect.*State|VolumeInUse|ResourceInUse.*|DependencyViolation|Concurrent.+|InvalidState", BUSY),
+    (r"InvalidGroup\.NotFound", BUSY),  # the group is found or made just before: EC2 is slow to know what it made
     (r"InvalidInstanceID\.NotFound", GONE),
     (r"(Invalid|Missing|Unknown|Unsupported|Malformed|Default|VPC).*|.*NotFound|ValidationError", INVALID),
 )
