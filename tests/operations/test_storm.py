@@ -12,16 +12,17 @@ from django.db import connection
 from apps.operations.models import Event, Operation
 from apps.providers.services import refresh_catalogue, register_account
 from apps.servers.models import Server
-from apps.servers.services import create_server
+from apps.servers.services import create_server, delete_server
 from apps.workspaces.models import Workspace
 from tests.operations.databases import PostgreSQL, SQLite, connected
 from tests.operations.fleet import Fleet
 from tests.operations.private_postgresql import private_server
 from tests.operations.probes import ledger
 from tests.providers.cloud import Cloud
+from tests.providers.clouds.local import clear, containers, usable_engine
 from tests.system.service import service
 
-OPERATIONS, KILLS, MACHINES = 300, 30, 40
+OPERATIONS, KILLS, MACHINES, CONTAINERS = 300, 30, 40, 50
 
 
 def rage(fleet, *, kills, pause, restart=None):
@@ -122,4 +123,36 @@ def order(cloud, ended, *, count):
     account = register_account(provider="upcloud", name="default", endpoint=cloud.url, credentials=credentials)
     assert ended(refresh_catalogue(account=account)).status == "completed"
     what = {"workspace": "production", "provider": "upcloud", "plan": "2xCPU-4GB", "zone": "de-fra1"}
+    return [create_server(actor=None, hostname=f"web-{number}", **what) for number in range(count)]
+
+
+def test_a_storm_leaves_engine_and_database_of_one_mind(stage, ended):
+    engine, installation = usable_engine(), f"storm-{os.getpid()}"
+    fleet, restart = stage
+    try:
+        fleet.environment["INSTALLATION"] = installation
+        fleet.start(2, WORKERS="4")
+        made = containers_ordered(ended, count=CONTAINERS)
+        rage(fleet, kills=12, pause=0.4, restart=restart)
+        assert {(one.status, one.error) for one in ended(*made, seconds=180)} == {("completed", None)}
+        servers = {server.ref: server.id for server in Server.objects.all()}
+        found = {ref: item["Labels"]["prov-machine"] for ref, item in containers(engine, installation).items()}
+        assert len(servers) == CONTAINERS and found == servers, "one container for each server, and no other"
+        assert {item["State"] for item in containers(engine, installation).values()} == {"running"}
+        assert len(set(Server.objects.values_list("ip_address", flat=True))) == CONTAINERS
+        gone = [delete_server(server_id=server, actor=None) for server in servers.values()]
+        rage(fleet, kills=6, pause=0.4)
+        assert {(one.status, one.error) for one in ended(*gone, seconds=180)} == {("completed", None)}
+        assert containers(engine, installation) == {} and not Server.objects.exists()
+    finally:
+        fleet.clear()
+        clear(engine, installation)
+
+
+def containers_ordered(ended, *, count):
+    """Ask for small containers on this machine."""
+    Workspace.objects.create(name="production", path="/opt/workspaces/production", active=True)
+    account = register_account(provider="local", name="default", endpoint="", credentials={})
+    assert ended(refresh_catalogue(account=account)).status == "completed"
+    what = {"workspace": "production", "provider": "local", "plan": "1xCPU-1GB", "zone": "local"}
     return [create_server(actor=None, hostname=f"web-{number}", **what) for number in range(count)]
