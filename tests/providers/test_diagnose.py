@@ -117,7 +117,7 @@ def empty_engine(monkeypatch):
 
 
 def test_it_finds_the_container_engine_and_its_image():
-    usable_engine()
+    usable_engine().close()
     assert found("engine") == [("ok", "It answers, and has the image that machines are made from.", "")]
 
 
