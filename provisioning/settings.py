@@ -218,6 +218,8 @@ DOUBT_SECONDS = env.int("DOUBT_SECONDS", 30)
 LOCAL_IMAGE = env.str("LOCAL_IMAGE", "debian-12")
 # The addresses that those machines get, in a network of their own.
 LOCAL_SUBNET = env.str("LOCAL_SUBNET", "10.87.0.0/16")
+# For so long a machine may look as before after it was told to start, stop or reboot.
+SETTLE_SECONDS = env.int("SETTLE_SECONDS", 20)
 EMULATOR = env.bool("EMULATOR", DEVELOPMENT)
 EMULATOR_STATE = Path(env.str("EMULATOR_STATE", str(VAR_DIR / "emulator.sqlite3")))
 EMULATOR_BOOT_SECONDS = env.float("EMULATOR_BOOT_SECONDS", 2.0)

@@ -54,3 +54,15 @@ class ExpiryPassed(Invalid):
     """An expiry lies in the past."""
 
     message = "{expires_at} has passed; give a time in the future, or delete the server."
+
+
+class NotAtRest(Conflict):
+    """The server's status does not allow to switch it."""
+
+    message = "{hostname} is {status}; only a running or a stopped server can be {verb}."
+
+
+class NotRunning(Conflict):
+    """A stopped server cannot be rebooted."""
+
+    message = "{hostname} is stopped; start it instead of rebooting it."

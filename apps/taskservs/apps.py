@@ -13,7 +13,7 @@ class TaskservsConfig(AppConfig):
         """Register this app's kinds of operation, and its answers to the servers app."""
         from apps.operations.registry import register
         from apps.servers import services as servers
-        from apps.servers.services import fleet
+        from apps.servers.services import fleet, power
         from apps.system.doctor import register_probes
         from apps.taskservs import services
         from apps.taskservs.kinds import KINDS
@@ -23,4 +23,5 @@ class TaskservsConfig(AppConfig):
         register_probes(*PROBES)
         servers.occupants.append(services.occupants)
         servers.evictors.append(services.evict)
+        power.busy_with.append(services.at_work_on)
         fleet.groupings["taskserv"] = services.installed_on

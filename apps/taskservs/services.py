@@ -135,6 +135,11 @@ def occupants(server: Server) -> list[str]:
     return [f"{taskserv.name} ({taskserv.id})" for taskserv in server.taskservs.all()]
 
 
+def at_work_on(server: Server) -> list[str]:
+    """Return the ids of the operations that install or remove something on a server."""
+    return plans.unfinished_on([server])
+
+
 def installed_on(servers: QuerySet[Server]) -> QuerySet:
     """Return what is installed and works, as pairs of a server's id and a taskserv's name."""
     working = Installation.objects.filter(server__in=servers.order_by(), taskserv__status=Status.RUNNING)

@@ -2,7 +2,10 @@ import pytest
 
 from apps.operations import claims, runner
 from apps.operations.models import Operation
+from apps.servers import services
 from apps.servers.models import Server
+
+HARD = {"stop": {"stop_server": {"stop_type": "hard"}}, "restart": {"restart_server": {"stop_type": "hard"}}}
 
 
 @pytest.fixture
@@ -47,3 +50,42 @@ def step():
 def shown(api, alice):
     """An operation as the API shows it."""
     return lambda operation: api(alice).get(f"/v1/operations/{operation['id']}").json()
+
+
+@pytest.fixture
+def switch(api, alice):
+    """Ask for a start, stop or reboot."""
+    return lambda verb, server, body=None: api(alice).post(f"/v1/servers/{getattr(server, 'id', server)}/{verb}", body)
+
+
+@pytest.fixture
+def stopped(up, switch, run_worker):
+    """A server that was stopped."""
+    server = up()
+    switch("stop", server)
+    run_worker()
+    server.refresh_from_db()
+    assert server.status == "stopped"
+    return server
+
+
+@pytest.fixture
+def outside(cloud):
+    """Stop, start or restart a machine past the service."""
+
+    def change(server, verb):
+        cloud.request("POST", f"/server/{server.ref}/{verb}", json=HARD.get(verb, {"server": {}})).raise_for_status()
+
+    return change
+
+
+@pytest.fixture
+def log():
+    """What the newest operation has logged, as one text."""
+    return lambda: "\n".join(Operation.objects.latest("created_at").events.values_list("message", flat=True))
+
+
+@pytest.fixture
+def quick_looks(monkeypatch):
+    """Let each poll list the machines: the rounds of a test pass faster than the second between two lists."""
+    monkeypatch.setattr(services, "LOOK_SECONDS", 0)

@@ -94,6 +94,18 @@ class ServerDelete(Input):
     )
 
 
+class ServerPower(Input):
+    """What a start, stop or reboot may say; it may be left out."""
+
+    workspace = Text(required=False)
+
+
+class ServerSwitch(Input):
+    """Which server a workflow starts, stops or reboots."""
+
+    server_id = Text()
+
+
 class ServerOut(serializers.ModelSerializer):
     """A server; id and provider are words of ours, which lists need not escape."""
 
@@ -145,5 +157,12 @@ def creation(given: dict[str, Any]) -> dict[str, Any]:
 def deletion(given: dict[str, Any]) -> dict[str, Any]:
     """Check and complete the arguments of a deletion, for workflows. Raises ValidationError."""
     serializer = ServerDelete(data=given)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def switching(given: dict[str, Any]) -> dict[str, Any]:
+    """Check the arguments of a start, stop or reboot, for workflows. Raises ValidationError."""
+    serializer = ServerSwitch(data=given)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)

@@ -13,6 +13,9 @@ urlpatterns = [
         ServerViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
     ),
     path("servers/<str:id>/status", ServerViewSet.as_view({"get": "status"})),
+    path("servers/<str:id>/start", ServerViewSet.as_view({"post": "start"})),
+    path("servers/<str:id>/stop", ServerViewSet.as_view({"post": "stop"})),
+    path("servers/<str:id>/reboot", ServerViewSet.as_view({"post": "reboot"})),
     path("inventory", InventoryViewSet.as_view({"get": "retrieve"})),
     path("sd/prometheus", PrometheusTargetsViewSet.as_view({"get": "retrieve"})),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import django_filters
@@ -13,6 +14,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from apps.operations.api.serializers import OperationOut, answer
+from apps.operations.models import Operation
 from apps.servers import services
 from apps.servers.api.serializers import (
     ServerChange,
@@ -21,9 +23,10 @@ from apps.servers.api.serializers import (
     ServerDetail,
     ServerOrder,
     ServerOut,
+    ServerPower,
 )
 from apps.servers.models import SERVER_ID, Server
-from apps.servers.services import changes
+from apps.servers.services import changes, power
 from apps.system.api import rows
 from apps.system.api.fields import check_id, valid
 from apps.system.api.lists import ListFilters
@@ -58,6 +61,9 @@ class ServerViewSet(ListMixin, APIViewSet):
         "order": "server_create",
         "partial_update": "server_create",
         "destroy": "server_delete",
+        "start": "server_create",
+        "stop": "server_create",
+        "reboot": "server_create",
     }
 
     def get_queryset(self) -> Any:
@@ -105,3 +111,23 @@ class ServerViewSet(ListMixin, APIViewSet):
         given = valid(ServerDelete, request)
         key, confirm_id = check_id("server", id, SERVER_ID), given.pop("server_id", None)
         return answer(services.delete_server(server_id=key, actor=request.user, confirm_id=confirm_id, **given))
+
+    @extend_schema(request=ServerPower, responses=OperationOut)
+    def start(self, request: Any, id: str) -> Response:
+        """Start a server; the answer is the operation that does it."""
+        return self.switch(power.start_server, request, id)
+
+    @extend_schema(request=ServerPower, responses=OperationOut)
+    def stop(self, request: Any, id: str) -> Response:
+        """Stop a server, as by its power switch; the answer is the operation that does it."""
+        return self.switch(power.stop_server, request, id)
+
+    @extend_schema(request=ServerPower, responses=OperationOut)
+    def reboot(self, request: Any, id: str) -> Response:
+        """Reboot a running server; the answer is the operation that does it."""
+        return self.switch(power.reboot_server, request, id)
+
+    def switch(self, submit: Callable[..., Operation], request: Any, id: str) -> Response:
+        """Submit one of the three."""
+        given = valid(ServerPower, request)
+        return answer(submit(server_id=check_id("server", id, SERVER_ID), actor=request.user, **given))

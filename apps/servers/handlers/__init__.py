@@ -15,6 +15,7 @@ from apps.providers.handlers import connected
 from apps.providers.models import Account
 from apps.servers import services
 from apps.servers.models import Server
+from apps.servers.services.power import MACHINE_GONE
 from apps.system.vault import unseal
 from apps.workspaces.services import public_key
 
@@ -75,8 +76,8 @@ def look_at_one(server: Server) -> Server:
     with connected(server.account) as cloud:
         machine = cloud.get(server.ref)
     if machine is None:
-        raise Refused("MACHINE_GONE", f"The machine {server.ref} was deleted at the cloud while it was being created.")
-    services.note_machine(server, ip_address=machine.ip or None, seen_state=machine.state)
+        raise Refused(MACHINE_GONE, f"The machine {server.ref} no longer exists at {server.account}.")
+    services.note_machine(server, ip_address=machine.ip or None, ssh_port=machine.ssh_port, seen_state=machine.state)
     return refreshed(server)
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -25,7 +25,9 @@ from apps.system.services import refused_as
 from apps.workspaces.services import workspace_named
 
 CREATE, DELETE = "server.create", "server.delete"
+START, STOP, REBOOT = "server.start", "server.stop", "server.reboot"
 LOOK_SECONDS = 1.0
+SETTLED = ("running", "stopped", "gone")
 Status = Server.Status
 
 # Apps above fill these in: what is on a server (names for people), and what to do with it when the server is gone.
@@ -173,14 +175,20 @@ def claim_look(account: Account) -> bool:
 
 
 def note_states(*, account: Account, states: Mapping[str, str]) -> None:
-    """Store the states that a complete list shows, and wake the creations whose machines are up or gone."""
-    booting = Server.objects.filter(account=account, status=Status.PENDING).exclude(ref="")
-    for server in booting.only("id", "ref", "seen_state"):
+    """Store the states that a complete list shows, and wake the operations whose machines are up, down or gone."""
+    for server in awaited(account).only("id", "ref", "seen_state"):
         state = states.get(server.ref, "gone")
         if state != server.seen_state:
             Server.objects.filter(pk=server.pk).update(seen_state=state)
-            if state in ("running", "gone"):
+            if state in SETTLED:
                 transitions.wake_target(server.target)
+
+
+def awaited(account: Account) -> QuerySet[Server]:
+    """Select the account's servers whose machines an operation waits for: being made, started, stopped or rebooted."""
+    watching = Operation.objects.unfinished().filter(lane=account.lane, kind__in=(START, STOP, REBOOT))
+    ids = [target.removeprefix("server:") for target in watching.values_list("target", flat=True)]
+    return account.servers.filter(Q(status=Status.PENDING) | Q(pk__in=ids)).exclude(ref="")
 
 
 def settle_creation(operation: Operation) -> None:
