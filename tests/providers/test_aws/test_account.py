@@ -8,6 +8,7 @@ import pytest
 
 from apps.providers.drivers import connect
 from apps.providers.drivers.aws import driver as module
+from apps.providers.drivers.aws.client import Client
 from apps.providers.drivers.base import Connection, Refused
 from tests.providers.clouds import on_stages
 from tests.providers.clouds.aws import PERMISSIONS, REGION
@@ -82,6 +83,14 @@ def test_it_minds_no_environment(stage, monkeypatch, tmp_path, open_driver):
         open_driver(connection).check()
     [call] = stage.proxy.calls()
     assert stage.keys[0] in str(call.headers) and "nothing" not in str(call.headers)
+
+
+def test_it_goes_to_aws_itself_where_no_endpoint_is_given(monkeypatch):
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    client = Client(Connection(endpoint="", credentials=KEYS, installation="inst-1"))
+    assert client._client(REGION).meta.endpoint_url == "https://ec2.eu-west-1.amazonaws.com"
+    client.close()
 
 
 @on_stages("aws")

@@ -45,6 +45,7 @@ def test_it_keeps_disks_that_are_not_the_machine_s_own(stage, driver, machine):
         volume(stage, **ours(server_id="srv-abc1234")),
         volume(stage, **ours(installation="inst-2")),
         volume(stage, **{"prov-machine": "srv-abc123"}),
+        volume(stage, **{"prov-machine": "srv-abc123", "prov-install": "inst-1"}),
     }
     data = volume(stage)
     attach(stage, data, machine.ref)
