@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.db import transaction
 
 from apps.operations.models import Operation
 from apps.providers.services import refresh_catalogue, register_account
@@ -21,18 +22,23 @@ INSTALLATION = f"test-reach-{os.getpid()}"
 
 @pytest.fixture
 def keys(settings, api, alice, workspace, run_worker, tmp_path):
-    """A container made through the API, as `web-01` of `production`; gives where the configuration and keys are."""
+    """A container made through the API, as `web-01` of `production`; gives where the configuration and keys are.
+
+    The worker is played in a transaction, for outside of one it looks after its steps from a thread, whose connection
+    to the database would outlive the test.
+    """
     engine = usable_engine()
     settings.INSTALLATION = INSTALLATION
     refresh_catalogue(account=register_account(provider="local", name="default", endpoint="", credentials={}))
-    run_worker()
+    with transaction.atomic():
+        run_worker()
     body = {"workspace": "production", "provider": "local", "plan": "1xCPU-1GB", "hostname": "web-01", "zone": "local"}
     try:
         assert api(alice).post("/v1/servers/create", {**body, "tags": ["web"]}).status_code == 200
-        run_worker()
-        assert Operation.objects.latest("created_at").status == "completed", Operation.objects.latest(
-            "created_at"
-        ).error
+        with transaction.atomic():
+            run_worker()
+        operation = Operation.objects.latest("created_at")
+        assert operation.status == "completed", operation.error
         config = StringIO()
         call_command("ssh_config", keys=str(tmp_path / "keys"), stdout=config)
         (tmp_path / "config").write_text(config.getvalue())
