@@ -72,16 +72,10 @@ class ServerOrder(ServerStep):
 
 
 class ServerChange(Input):
-    """What of a server can be changed; at least one of them."""
+    """What of a server can be changed; what is left out stays."""
 
     protected = Flag(required=False, help_text="Refuse to delete it until the protection is lifted.")
     expires_at = Moment(required=False, allow_null=True, help_text="When it is deleted by itself; null: never.")
-
-    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Refuse a request that changes nothing. Raises ValidationError."""
-        if not given:
-            raise serializers.ValidationError({"body": ["Give protected or expires_at."]})
-        return given
 
 
 class ServerDelete(Input):
