@@ -8,12 +8,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, Q
+from django.utils import timezone
 
 from apps.accounts.models import User
-from apps.operations import registry, transitions
+from apps.operations import events, registry, transitions
 from apps.operations.errors import AlreadyEnded, TargetBusy
-from apps.operations.models import Operation
+from apps.operations.models import Event, Operation
 from apps.system.errors import NotFound
+from apps.system.redaction import redact_text
 from apps.system.services import refused_as
 from apps.workspaces.models import Workspace
 from apps.workspaces.services import mark_used
@@ -54,6 +56,25 @@ def submit(
         )
     if workspace is not None:
         mark_used(workspace)
+    return operation
+
+
+def record_refusal(
+    *, kind: str, workspace: Workspace | None, target: str, params: dict[str, Any], code: str, message: str
+) -> Operation:
+    """Write down as a failed operation what was refused when nobody was there to be told; nothing is settled by it."""
+    operation = Operation.objects.create(
+        kind=kind,
+        workspace=workspace,
+        target=target,
+        params=params,
+        status=Operation.Status.FAILED,
+        error_code=code,
+        error=redact_text(message),
+        due_at=None,
+        ended_at=timezone.now(),
+    )
+    events.append(operation.pk, Event.Level.ERROR, message)
     return operation
 
 

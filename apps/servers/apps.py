@@ -11,12 +11,13 @@ class ServersConfig(AppConfig):
 
     def ready(self) -> None:
         """Register this app's kinds of operation."""
-        from apps.operations.registry import register
+        from apps.operations.registry import Timer, register, register_timer
         from apps.servers.kinds import KINDS
         from apps.servers.probes import PROBES
         from apps.system.doctor import register_probes
         from apps.system.vault import register_place
 
         register(KINDS)
+        register_timer(Timer(name="expire servers", function="apps.servers.services.expiry.expire_servers", minutes=1))
         register_probes(*PROBES)
         register_place("servers.Server", "sealed_user_data")
