@@ -16,7 +16,7 @@ from apps.workspaces.models import Workspace
 from tests.console import a_server, an_operation, browser, listing, page, seeded, staff
 
 OURS = [model for model, pages in admin.site._registry.items() if isinstance(pages, ReadOnlyAdmin)]
-LOCKED = [model for model in OURS if model not in (Account, Workspace)]
+LOCKED = [model for model in OURS if model not in (Account, Server, Workspace)]
 OPEN = [User, Group]
 
 

@@ -16,6 +16,7 @@ from apps.operations.admin import operations_table, target_pages
 from apps.operations.models import Operation
 from apps.providers.models import Account
 from apps.servers import services
+from apps.servers.admin.lifecycle import ExpiryFilter, LifecycleMixin
 from apps.servers.models import Server
 from apps.system.admin import Button, ReadOnlyAdmin, Table, badge, link, list_of, pretty
 
@@ -42,7 +43,7 @@ class ProviderFilter(admin.SimpleListFilter):
 
 
 @admin.register(Server)
-class ServerAdmin(ReadOnlyAdmin):
+class ServerAdmin(LifecycleMixin, ReadOnlyAdmin):
     """Servers."""
 
     read_permission = "server_read"
@@ -55,18 +56,24 @@ class ServerAdmin(ReadOnlyAdmin):
         "ip_address",
         "status_badge",
         "stands_for",
+        "protected",
+        "expires_at",
         "created_at",
     )
-    list_filter = ("status", "workspace", ProviderFilter, "emulated")
+    list_filter = ("status", "workspace", ProviderFilter, "emulated", "protected", ExpiryFilter)
     list_select_related = ("workspace",)
     sortable_by = ("created_at",)
     ordering = ("-created_at", "-id")
     search_fields = ("hostname", "=id", "ip_address")
     search_help_text = "Part of a hostname or address, or an id."
-    actions = ["delete_servers"]
+    actions = [
+        *("start_servers", "stop_servers", "reboot_servers", "protect_servers", "unprotect_servers"),
+        "delete_servers",
+    ]
     fieldsets = [
         (None, {"fields": [("hostname", "status_badge"), ("ip_address", "stands_for"), "workspace", "tag_list"]}),
         ("Order", {"fields": [("account", "plan", "zone"), ("id", "created_at")]}),
+        ("Protection and expiry", {"fields": [("protected", "expires_at"), "stays"]}),
         ("Machine at the provider", {"fields": ["ref", "disks_json"]}),
     ]
 
@@ -103,8 +110,8 @@ class ServerAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/servers/delete.html", context)
 
     def buttons(self, request: HttpRequest, row: Server) -> list[Button]:
-        """Offer to delete it; the next page asks."""
-        return [Button("delete_servers", "Delete server…")]
+        """Offer what can be done with it; where it matters, the next page asks."""
+        return [*self.life_buttons(row), Button("delete_servers", "Delete server…")]
 
     def tables(self, request: HttpRequest, row: Server) -> list[Table]:
         """Show its operations, and what the apps above know."""
