@@ -33,3 +33,18 @@ class AccountExists(Conflict):
     """Another account of the provider has the name, in the same workspace or shared by all."""
 
     message = "There is an account {provider}/{name} already."
+
+
+class BadEndpoint(Invalid):
+    """Credentials must not be sent to this address."""
+
+    message = (
+        "Give an https:// address, or http:// for this machine itself (127.0.0.1); leave it empty for the provider's "
+        "own. For local machines it is their engine's, such as unix:///run/podman/podman.sock."
+    )
+
+
+class BadCredentials(Invalid):
+    """The credentials are not those that the provider needs."""
+
+    message = "The credentials that {provider} needs: {needed}."

@@ -47,6 +47,14 @@ def refresh_catalogue(context: Context) -> Done:
     return Done({"plans": len(plans), "zones": len(zones), "images": len(images)})
 
 
+def check_account(context: Context) -> Done:
+    """Ask an account's cloud whether it answers and takes the credentials."""
+    account = Account.objects.get(pk=context.params["account"])
+    with connected(account) as cloud:
+        cloud.check()
+    return Done({"account": str(account), "works": True})
+
+
 def plan_row(account: Account, plan: base.Plan) -> Plan:
     """Return the row of a plan; prices become decimal strings, which JSON does not round."""
     prices = {

@@ -8,6 +8,15 @@ KINDS = [
         name=services.REFRESH,
         title="Read a provider's plans and zones",
         run=handlers.refresh_catalogue,
+        settle=services.settle_account,
         deadline_seconds=300,
+    ),
+    Kind(
+        name=services.CHECK,
+        title="Test an account",
+        run=handlers.check_account,
+        settle=services.settle_account,
+        deadline_seconds=60,
+        most_tries=2,
     ),
 ]

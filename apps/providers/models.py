@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from apps.system.models import OrderedJSON
 from apps.workspaces.models import Workspace
+
+STALE_AFTER = timedelta(hours=3)
 
 
 class AccountQuerySet(models.QuerySet):
@@ -37,7 +41,7 @@ class Account(models.Model):
     provider = models.CharField(max_length=32)
     name = models.CharField(max_length=64)
     workspace = models.ForeignKey(Workspace, null=True, blank=True, on_delete=models.PROTECT, related_name="accounts")
-    endpoint = models.URLField(max_length=255, blank=True)
+    endpoint = models.CharField(max_length=255, blank=True)
     sealed_credentials = models.TextField(editable=False)
     enabled = models.BooleanField(default=True)
     time_limit = models.PositiveIntegerField(null=True, blank=True)
@@ -66,6 +70,11 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.name}"
+
+    @property
+    def is_stale(self) -> bool:
+        """Tell whether what is known of its plans and zones is old: readings were missed, or the last one failed."""
+        return bool(self.problem) or self.refreshed_at is None or self.refreshed_at < timezone.now() - STALE_AFTER
 
     @property
     def lane(self) -> str:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import partial
-
-from django.utils import timezone
 
 from apps.providers import handlers
 from apps.providers.models import Account
 from apps.system.doctor import Finding, Probe, ok, warn
 
-STALE = timedelta(hours=3)
 ACCOUNT_SECONDS = 10.0
 
 
@@ -28,18 +24,13 @@ def account_probe(account: Account, name: str) -> Probe:
 
 def look_at_catalogues() -> list[Finding]:
     """See whether each account's plans and zones were read lately; that is done each hour."""
-    late = [(account, account.refreshed_at) for account in in_use() if is_stale(account)]
+    late = [(account, account.refreshed_at) for account in in_use() if account.is_stale]
     if not late:
         return [ok("catalogues", "All were read within the last hours.")]
     advice = "Run `manage.py refresh_catalogue`; it says why one cannot be read."
     return [
         warn("catalogues", f"{name_of(account)} was last read {when(read_at)}.", advice) for account, read_at in late
     ]
-
-
-def is_stale(account: Account) -> bool:
-    """Tell whether an account's catalogue has missed several readings."""
-    return account.refreshed_at is None or account.refreshed_at < timezone.now() - STALE
 
 
 def when(moment) -> str:

@@ -66,3 +66,7 @@ class NotRunning(Conflict):
     """A stopped server cannot be rebooted."""
 
     message = "{hostname} is stopped; start it instead of rebooting it."
+
+
+class LimitReached(Conflict):
+    """An account has reached one of the limits that its administrator has set."""

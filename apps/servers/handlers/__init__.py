@@ -15,10 +15,12 @@ from apps.providers.handlers import connected
 from apps.providers.models import Account
 from apps.servers import services
 from apps.servers.models import Server
+from apps.servers.services.limits import take_slot
 from apps.servers.services.power import MACHINE_GONE
 from apps.system.vault import unseal
 from apps.workspaces.services import public_key
 
+SLOT_SECONDS = 5.0
 POLLS = (0.5, 0.5, 1, 1, 2, 2, 3, 5)
 
 
@@ -36,6 +38,8 @@ def create_server(context: Context) -> Done | Wait:
             return poll(context, f"a second machine for {server.hostname} is being deleted at {server.account}")
         if not found and in_doubt(context):
             return look_again(context)
+        if not found and (full := take_slot(server)):
+            return Wait(SLOT_SECONDS, note=f"{full}; it is ordered when one of them is done")
         machine = adopted(context, found[0]) if found else order(context, cloud, server)
     note(context, server, machine)
     return poll(context, f"{machine.ref} is {machine.state} at {server.account}")
@@ -101,7 +105,8 @@ def discarded(context: Context, cloud: Driver, extra: Machine) -> bool:
 def order(context: Context, cloud: Driver, server: Server) -> Machine:
     """Ask the cloud for the machine, the intent stored before, so that a lost answer is known as one."""
     context.save(asked_at=timezone.now().isoformat(), looks=0)
-    context.log(f"Asking {server.account} for {server.plan} in {server.zone}.", plan=server.plan, zone=server.zone)
+    meant = server.plan if server.size in ("", server.plan) else f"{server.size} (the cheapest {server.plan})"
+    context.log(f"Asking {server.account} for {meant} in {server.zone}.", plan=server.plan, zone=server.zone)
     try:
         return cloud.create(spec_of(server, order=context.state["asked_at"]))
     except (Transient, Refused):  # the cloud says that it has made nothing
@@ -166,12 +171,14 @@ def check_creation(context: Context) -> Done:
     wanted = context.params["wanted"]
     account = Account.objects.get(pk=context.params["account"])
     with connected(account) as cloud:
-        plan = next((plan for plan in cloud.plans() if plan.name == wanted["plan"]), None)
+        plan = next((plan for plan in cloud.plans() if plan.name == wanted["size"]), None)
         zones = {zone.name for zone in cloud.zones()}
     if plan is None:
-        raise Refused("PROVIDER_INVALID", f"{account} no longer offers the plan {wanted['plan']}.")
+        raise Refused("PROVIDER_INVALID", f"{account} no longer offers the plan {wanted['size']}.")
     if wanted["zone"] not in zones:
         raise Refused("PROVIDER_INVALID", f"{account} no longer has the zone {wanted['zone']}.")
+    if wanted["size"] == wanted["plan"]:
+        wanted = {name: value for name, value in wanted.items() if name != "size"}
     changes = [{"action": "create", "resource": "server", **wanted}]
     return Done({"check_mode": True, "changes": changes, "price": price_shape(plan.prices.get(wanted["zone"]))})
 

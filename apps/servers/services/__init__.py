@@ -16,9 +16,10 @@ from apps.operations import transitions
 from apps.operations.errors import TargetBusy
 from apps.operations.models import Operation
 from apps.providers.models import Account
-from apps.providers.services import account_offering
+from apps.providers.services import offering
 from apps.servers.errors import HostnameTaken, OtherServer, OtherWorkspace, ServerOccupied, ServerProtected
 from apps.servers.models import Server
+from apps.servers.services.limits import free_slot, refuse_beyond_limits
 from apps.servers.services.options import row_options
 from apps.system.errors import NotFound
 from apps.system.services import refused_as
@@ -52,12 +53,15 @@ def create_server(
     """Reserve a hostname and queue the machine's creation; in check mode only queue the check of it.
 
     `options` are those of `row_options`. Raises UnknownWorkspace, UnknownProvider, UnknownPlan, UnknownZone,
-    UnknownImage, ExpiryPassed, HostnameTaken.
+    UnknownImage, ExpiryPassed, HostnameTaken, LimitReached.
     """
     place = workspace_named(workspace)
-    account = account_offering(place, provider=provider, plan=plan, zone=zone)
-    facts = {"provider": provider, "plan": plan, "hostname": hostname, "zone": zone, "tags": list(tags)}
+    offer = offering(place, provider=provider, plan=plan, zone=zone)
+    account = offer.account
+    facts = {"provider": provider, "plan": plan, "size": offer.size, "zone": zone}
+    facts |= {"hostname": hostname, "tags": list(tags)}
     server = Server(workspace=place, account=account, **facts, **row_options(account, **options))
+    refuse_beyond_limits(server)
     if check_mode:
         return submit_check(server, actor, parent)
     with refused_as(HostnameTaken(hostname=hostname, workspace=workspace)):
@@ -79,7 +83,7 @@ def submit_check(server: Server, actor: User | None, parent: Operation | None) -
     """Queue the check of a creation; nothing is booked for it. Raises HostnameTaken."""
     if Server.objects.filter(workspace=server.workspace, hostname__iexact=server.hostname).exists():
         raise HostnameTaken(hostname=server.hostname, workspace=server.workspace.name)
-    wanted = {name: getattr(server, name) for name in ("hostname", "provider", "plan", "zone", "tags")}
+    wanted = {name: getattr(server, name) for name in ("hostname", "provider", "plan", "size", "zone", "tags")}
     return operations.submit(
         kind=CREATE,
         workspace=server.workspace,
@@ -196,6 +200,7 @@ def settle_creation(operation: Operation) -> None:
     row = Server.objects.filter(pk=operation.params.get("server"))
     if operation.check_mode:
         return
+    free_slot(operation.params["server"])
     if operation.status == Operation.Status.COMPLETED:
         row.update(status=Status.RUNNING, ip_address=operation.result["ip_address"])
     elif operation.status == Operation.Status.FAILED or operation.error:
