@@ -20,6 +20,7 @@ urlpatterns = [
     path("v1/", include("apps.accounts.api.urls")),
     path("v1/", include("apps.workspaces.api.urls")),
     path("v1/", include("apps.operations.api.urls")),
+    path("v1/", include("apps.providers.api.urls")),
     path("v1/", include("apps.servers.api.urls")),
     path("v1/", include("apps.taskservs.api.urls")),
     path("v1/", include("apps.workflows.api.urls")),

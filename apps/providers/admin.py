@@ -18,7 +18,8 @@ from apps.providers import services
 from apps.providers.models import Account, Plan, Zone
 from apps.system.admin import Button, ReadOnlyAdmin, ServiceForm, Table, link, list_of
 
-target_pages["catalogue"] = "admin:providers_account_change"
+LIMITS = ["time_limit", "max_servers", "max_monthly_price", "max_creating"]
+target_pages["catalogue"] = target_pages["account"] = "admin:providers_account_change"
 
 
 class WriteOnly(forms.Textarea):
@@ -49,32 +50,39 @@ class AccountForm(ServiceForm):
     provider = forms.ChoiceField(
         choices=lambda: sorted((name, offer.title) for name, offer in services.offered.items())
     )
-    endpoint = forms.URLField(
+    endpoint = forms.CharField(
         max_length=255,
         required=False,
-        assume_scheme="https",
-        widget=forms.URLInput({"class": "vLargeTextField"}),
+        widget=forms.TextInput({"class": "vLargeTextField"}),
         help_text="Where the provider's API is reached, if not at its public address.",
     )
-    credentials = CredentialsField(
-        help_text="One name=value a line: username= and password=, or token=. Stored encrypted, never shown again."
-    )
+    credentials = CredentialsField(required=False)
 
     class Meta:
         model = Account
-        fields = ["provider", "name", "workspace", "endpoint", "enabled", "time_limit"]
+        fields = ["provider", "name", "workspace", "endpoint", "enabled", *LIMITS]
         help_texts = {
             "workspace": "Only this workspace may use it; left empty, all may.",
             "enabled": "Off: no new servers with it; those it has stay and can be deleted.",
             "time_limit": "Seconds that creating or deleting a server may take; empty: 900.",
+            "max_servers": "So many servers it may have; empty: any number.",
+            "max_monthly_price": "So much its servers may cost a month together, in the currency of its prices.",
+            "max_creating": "So many machines may be on order at the same moment; others wait, and say so.",
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if self.instance.pk:
             self.fields["provider"].disabled = True
-            self.fields["credentials"].required = False
-            self.fields["credentials"].help_text += " Leave empty to keep the present ones."
+        self.fields["credentials"].help_text = self.credentials_help()
+
+    def credentials_help(self) -> str:
+        """Say which credentials each provider needs."""
+        kept = " Leave empty to keep the present ones." if self.instance.pk else ""
+        wanted = "; ".join(
+            f"{offer.title}: {services.needed(name)}" for name, offer in sorted(services.offered.items())
+        )
+        return f"One name=value a line. {wanted}. Stored encrypted, never shown again.{kept}"
 
     def act(self) -> Account:
         """Create or change the account."""
@@ -91,29 +99,19 @@ class AccountAdmin(ReadOnlyAdmin):
 
     read_permission = add_permission = change_permission = "account_change"
     form = AccountForm
-    list_display = ("__str__", "workspace", "endpoint", "enabled", "read_at", "created_at")
+    list_display = ("__str__", "workspace", "endpoint", "enabled", "works", "read_at", "created_at")
     list_filter = ("enabled", "workspace")
     list_select_related = ("workspace",)
     sortable_by = ()
-    actions = ["read_catalogue"]
+    actions = ["read_catalogue", "test_connection"]
     fieldsets = [
         (
             None,
-            {
-                "fields": [
-                    "provider",
-                    "name",
-                    "workspace",
-                    "endpoint",
-                    "enabled",
-                    "time_limit",
-                    "credentials",
-                    "read_at",
-                ]
-            },
-        )
+            {"fields": ["provider", "name", "workspace", "endpoint", "enabled", "credentials", ("works", "read_at")]},
+        ),
+        ("Limits", {"fields": LIMITS}),
     ]
-    readonly_fields = ["read_at"]
+    readonly_fields = ["works", "read_at"]
 
     def has_account_change_permission(self, request: HttpRequest) -> bool:
         """Ask for the permission to change accounts."""
@@ -134,9 +132,26 @@ class AccountAdmin(ReadOnlyAdmin):
 
         self.act_on_each(request, queryset, read, note="Queued the reading of plans and zones.")
 
+    @admin.display(description="works")
+    def works(self, row: Account) -> str:
+        """Show whether it worked when it was last asked for anything, and if not, why."""
+        if row.checked_at is None:
+            return "not known yet"
+        return f"no: {row.problem}" if row.problem else f"yes, {localize(row.checked_at)}"
+
+    @admin.action(description="Test connection", permissions=["account_change"])
+    def test_connection(self, request: HttpRequest, queryset: QuerySet) -> None:
+        """Queue the question whether the accounts work."""
+
+        def test(account: Account) -> SafeString:
+            operation = services.check_account(account=account, actor=request.user)
+            return format_html("Test of {} queued: {}", account, link(operation))
+
+        self.act_on_each(request, queryset, test, note="Queued a test of the connection.")
+
     def buttons(self, request: HttpRequest, row: Account) -> list[Button]:
-        """Offer to read the catalogue."""
-        return [Button("read_catalogue", "Read plans and zones")]
+        """Offer to test it and to read the catalogue."""
+        return [Button("test_connection", "Test connection"), Button("read_catalogue", "Read plans and zones")]
 
     def tables(self, request: HttpRequest, row: Account) -> list[Table]:
         """Show what was read, and when it was tried."""

@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.operations.models import Operation
 from apps.operations.services import submit
-from apps.providers.errors import AccountExists
+from apps.providers.errors import AccountExists, BadCredentials, BadEndpoint
 from apps.providers.models import Account
 from apps.providers.services.offers import offered
 from apps.system.services import refused_as

@@ -169,3 +169,29 @@ def account_shown(provider: str, workspace: Workspace | None) -> Account:
     if account is None:
         raise NotFound(what="account at the provider", id=provider)
     return account
+
+
+def plans_shown(account: Account, zone: str | None) -> list[Plan]:
+    """Return an account's plans, marked; those that can be had in a zone, with its price only, when one is given.
+
+    A provider that tells no prices at all has its plans in every zone. Raises UnknownZone.
+    """
+    plans = marked(account, account.plans)
+    if zone is None:
+        return plans
+    if not account.zones.filter(name=zone, retired_at=None).exists():
+        raise UnknownZone(provider=account.provider, zone=zone, hint=nearest(zone, account.zones), field="zone")
+    for plan in plans:
+        plan.everywhere, plan.prices = (
+            not plan.prices,
+            {key: value for key, value in plan.prices.items() if key == zone},
+        )
+    return [plan for plan in plans if plan.prices or plan.everywhere]
+
+
+def marked(account: Account, rows: Any) -> list[Any]:
+    """Return the rows that are on offer, each with `stale`: whether they were read too long ago to be relied on."""
+    found = list(rows.filter(retired_at=None))
+    for row in found:
+        row.stale = account.is_stale
+    return found

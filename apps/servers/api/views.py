@@ -95,9 +95,8 @@ class ServerViewSet(ListMixin, APIViewSet):
     @extend_schema(request=ServerChange, responses=ServerDetail)
     def partial_update(self, request: Any, id: str) -> Response:
         """Set or lift a server's protection or expiry; the answer shows the server."""
-        given = valid(ServerChange, request)
         key = check_id("server", id, SERVER_ID)
-        changes.change_server(server_id=key, **given)
+        changes.change_server(server_id=key, **valid(ServerChange, request))
         return self.shown(key)
 
     @extend_schema(request=ServerCreate, responses=OperationOut)

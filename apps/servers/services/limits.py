@@ -47,8 +47,8 @@ def refuse_beyond_price(server: Server) -> None:
         total, currency = total + count * Decimal(price["monthly"]), price["currency"]
     if total > server.account.max_monthly_price:
         raise LimitReached(
-            f"{server.account} may cost {server.account.max_monthly_price} {currency} a month; with this server it would "
-            f"cost {total}."
+            f"{server.account} may cost {server.account.max_monthly_price} {currency} a month; with this server it "
+            f"would cost {total}."
         )
 
 
