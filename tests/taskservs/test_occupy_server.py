@@ -4,6 +4,7 @@ import pytest
 
 from apps.operations.models import Operation
 from apps.servers.models import Server
+from apps.servers.services.expiry import expire_servers
 from apps.taskservs.models import Taskserv
 from tests.refusals import refused
 
@@ -54,3 +55,27 @@ def test_it_ends_a_removal_whose_server_is_deleted_by_force(two, install, step, 
     run_worker()
     assert Operation.objects.get(pk=answer.json()["id"]).has_ended
     assert not Taskserv.objects.exists()
+
+
+@pytest.mark.parametrize("verb", ["stop", "reboot"])
+def test_it_keeps_a_server_that_is_worked_on_from_being_switched(verb, two, ask, api, alice, run_worker):
+    operation = ask("redis", ["web-01"]).json()
+    message = refused(api(alice).post(f"/v1/servers/{two['web-01'].id}/{verb}"), 409)["message"]
+    assert operation["id"] in message
+    assert api(alice).post(f"/v1/servers/{two['web-02'].id}/{verb}").status_code == 200
+    run_worker()
+    assert api(alice).post(f"/v1/servers/{two['web-01'].id}/{verb}").status_code == 200
+
+
+def test_it_installs_nothing_on_a_server_that_is_being_stopped(two, ask, api, alice):
+    operation = api(alice).post(f"/v1/servers/{two['web-01'].id}/stop").json()
+    assert operation["id"] in refused(ask("redis", ["web-01"]), 409)["message"]
+
+
+def test_it_keeps_an_expired_server(two, install, run_worker):
+    id = install("redis", ["web-01"])
+    Server.objects.update(expires_at="2020-01-01T00:00:00Z")
+    expire_servers()
+    run_worker()
+    assert list(Server.objects.values_list("hostname", flat=True)) == ["web-01"]
+    assert id in Operation.objects.get(error_code="SERVER_OCCUPIED").error
