@@ -47,4 +47,4 @@ class BadEndpoint(Invalid):
 class BadCredentials(Invalid):
     """The credentials are not those that the provider needs."""
 
-    message = "The credentials that {provider} needs: {needed}."
+    message = "The credentials of {provider} are: {needed}. {fault}"

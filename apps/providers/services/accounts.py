@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,15 +11,15 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.operations.models import Operation
 from apps.operations.services import submit
-from apps.providers.errors import AccountExists, BadCredentials, BadEndpoint
+from apps.providers.errors import AccountExists, BadCredentials
 from apps.providers.models import Account
+from apps.providers.services.endpoints import check_endpoint
 from apps.providers.services.offers import offered
 from apps.system.services import refused_as
 from apps.system.vault import seal
 from apps.workspaces.models import Workspace
 
 CHECK = "account.check"
-METADATA = ("metadata", "metadata.google.internal", "instance-data")
 
 
 @transaction.atomic
@@ -90,39 +88,26 @@ def change_account(
     return account
 
 
-def check_endpoint(provider: str, endpoint: str) -> None:
-    """Refuse an address that credentials must not be sent to. Raises BadEndpoint.
-
-    It is https, or this machine itself; never a link-local address, at which clouds tell their own machines secrets.
-    """
-    parts = urlsplit(endpoint)
-    host = (parts.hostname or "").lower()
-    is_here = host == "localhost" or (is_address(host) and ip_address(host).is_loopback)
-    if not endpoint or (parts.scheme in ("http", "https", "tcp") and is_here):
-        return
-    if provider == "local" and parts.scheme == "unix":
-        return
-    is_link_local = is_address(host) and (ip_address(host).is_link_local or ip_address(host).is_unspecified)
-    if provider == "local" or parts.scheme != "https" or not host or is_link_local or host in METADATA:
-        raise BadEndpoint(field="endpoint")
-
-
-def is_address(host: str) -> bool:
-    """Tell whether a host is given by its address."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def check_credentials(provider: str, credentials: Mapping[str, str]) -> None:
     """Refuse credentials that the provider cannot use, by their names. Raises BadCredentials."""
     wanted = offered[provider].credentials
-    if not wanted and credentials:
-        raise BadCredentials(provider=provider, needed="none", field="credentials")
-    if wanted and not any(set(names) <= credentials.keys() for names in wanted):
-        raise BadCredentials(provider=provider, needed=needed(provider), field="credentials")
+    if any(set(names) == credentials.keys() for names in wanted) or not (wanted or credentials):
+        return
+    raise BadCredentials(
+        provider=provider, needed=needed(provider), fault=fault_of(wanted, set(credentials)), field="credentials"
+    )
+
+
+def fault_of(wanted: tuple[tuple[str, ...], ...], given: set[str]) -> str:
+    """Say what is missing from the nearest complete set, or how many are of no use; repeat no name that was given.
+
+    A name that is not known may be a secret that was put in the wrong place.
+    """
+    nearest = max(wanted, key=lambda names: (len(given & set(names)), -len(names)), default=())
+    missing = [name for name in nearest if name not in given]
+    if missing:
+        return f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing."
+    return "Take out what is not among them."
 
 
 def needed(provider: str) -> str:
