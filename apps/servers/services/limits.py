@@ -6,9 +6,12 @@ from collections import Counter
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Value
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from apps.operations import transitions
+from apps.operations.models import Operation
 from apps.providers.models import Account, Plan
 from apps.servers.errors import LimitReached
 from apps.servers.models import Server
@@ -20,20 +23,24 @@ def refuse_beyond_limits(server: Server) -> None:
     The account's row stays locked to the end of the transaction, so that two who order at once are counted one after
     the other.
     """
-    account = server.account
-    if account.max_servers is None and account.max_monthly_price is None:
+    if server.account.max_servers is None and server.account.max_monthly_price is None:
         return
-    Account.objects.select_for_update().get(pk=account.pk)
-    count = Server.objects.filter(account=account).count()
+    server.account = account = locked(server.account)
+    count = account.servers.count()
     if account.max_servers is not None and count >= account.max_servers:
         raise LimitReached(f"{account} may have {account.max_servers} servers and has {count}.")
     if account.max_monthly_price is not None:
         refuse_beyond_price(server)
 
 
+def locked(account: Account) -> Account:
+    """Return the account as it now is, locked against others who count; rows that refer to it may still be made."""
+    return Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+
+
 def refuse_beyond_price(server: Server) -> None:
     """Refuse a server that would cost more than the account may; a price that is not known is too much."""
-    sizes = Counter(Server.objects.filter(account=server.account).values_list("size", "plan", "zone"))
+    sizes = Counter(server.account.servers.values_list("size", "plan", "zone"))
     sizes[(server.size, server.plan, server.zone)] += 1
     plans = {plan.name: plan for plan in server.account.plans.all()}
     total, currency = Decimal(0), ""
@@ -62,29 +69,40 @@ def price_of(plan: Plan | None, zone: str) -> dict[str, str] | None:
 def take_slot(server: Server) -> str:
     """Take one of the places for orders under way at the server's account; returns why there is none, or nothing.
 
-    A server keeps its place until its creation has ended; asking again changes nothing.
+    A server keeps its place until its creation has ended; asking again changes nothing. Those that wait are served in
+    the order they came in, whoever asks first.
     """
-    account = Account.objects.select_for_update().get(pk=server.account_id)
+    if server.ordered_at is not None:
+        return ""
+    account = locked(server.account) if server.account.max_creating is not None else server.account
     if account.max_creating is not None:
-        others = on_order(account).exclude(pk=server.pk).count()
-        if others >= account.max_creating:
-            return f"{others} of {account.max_creating} machines that may be on order at once at {account} are"
-    Server.objects.filter(pk=server.pk, ordered_at=None).update(ordered_at=timezone.now())
+        taken = account.servers.exclude(ordered_at=None).count()
+        if server.pk not in [one.pk for one in next_in_line(account, account.max_creating - taken)]:
+            return f"{taken} of {account.max_creating} machines are on order at {account}"
+    Server.objects.filter(pk=server.pk).update(ordered_at=timezone.now())
     return ""
 
 
 def free_slot(server_id: str) -> None:
-    """Give a server's place back, and wake the creation that has waited longest for one."""
+    """Give a server's place back, and wake the creations that have waited longest for one."""
     server = Server.objects.select_related("account").filter(pk=server_id).exclude(ordered_at=None).first()
     if server is None:
         return
     Server.objects.filter(pk=server_id).update(ordered_at=None)
-    if server.account.max_creating is not None:
-        waiting = Server.objects.filter(account=server.account, status=Server.Status.PENDING, ordered_at=None, ref="")
-        for first in waiting.exclude(pk=server_id).order_by("created_at")[:1]:
-            transitions.wake_target(first.target)
+    account = server.account
+    if account.max_creating is not None:
+        taken = account.servers.exclude(ordered_at=None).count()
+        for waiting in next_in_line(account, account.max_creating - taken):
+            transitions.wake_target(waiting.target)
 
 
-def on_order(account: Account):
-    """Select the servers that hold a place."""
-    return Server.objects.filter(account=account).exclude(ordered_at=None)
+def next_in_line(account: Account, places: int) -> list[Server]:
+    """Return the servers whose creation has begun and that have no place yet: so many that came first.
+
+    One whose creation has not begun, or is being undone, would keep others waiting for nothing.
+    """
+    begun = Operation.objects.unfinished().filter(
+        lane=account.lane, status=Operation.Status.RUNNING, target=Concat(Value("server:"), OuterRef("pk"))
+    )
+    waiting = account.servers.filter(Exists(begun), status=Server.Status.PENDING, ordered_at=None, ref="")
+    return list(waiting.order_by("created_at", "id")[: max(0, places)])
