@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -51,7 +51,7 @@ def offering(workspace: Workspace, *, provider: str, plan: str, zone: str) -> Of
         raise UnknownZone(provider=provider, zone=zone, hint=nearest(zone, account.zones), field="zone")
     size = plan if account.has_plan else fitting(account, plan, zone)
     if size is None:
-        raise UnknownPlan(provider=provider, plan=plan, hint=nearest(plan, account.plans), field="plan")
+        raise UnknownPlan(provider=provider, plan=plan, hint=nearest_plan(account, plan), field="plan")
     return Offering(account, size)
 
 
@@ -83,10 +83,20 @@ def unknown_provider(workspace: Workspace, provider: str) -> UnknownProvider:
     )
 
 
-def nearest(given: str, offered: QuerySet) -> str:
-    """Suggest the names that were probably meant, or list some."""
+def nearest_plan(account: Account, given: str) -> str:
+    """Suggest plans by their own names and by portable ones; of a size that is too large, say so."""
+    sizes = account.plans.filter(retired_at=None).values_list("cpus", "memory_mib")
+    if PORTABLE.fullmatch(given):
+        cpus, memory = max(sizes, default=(0, 0))
+        return f" None of its plans is that large; the largest has {cpus} CPUs and {memory / 1024:g} GiB of memory."
+    return nearest(given, account.plans, also=(f"{cpus}xCPU-{memory // 1024}GB" for cpus, memory in set(sizes)))
+
+
+def nearest(given: str, offered: QuerySet, also: Iterable[str] = ()) -> str:
+    """Suggest the names that were probably meant, some of `also` among them, or list some of what is offered."""
     names = list(offered.filter(retired_at=None).values_list("name", flat=True))
-    close = difflib.get_close_matches(given, names, n=3, cutoff=0.5)
+    known = sorted({*names, *also})
+    close = difflib.get_close_matches(given, known, n=3, cutoff=0.5)
     if close:
         return f" Did you mean {' or '.join(close)}?"
     return f" It has {', '.join(names[:12])}{' and more' if len(names) > 12 else ''}." if names else ""
@@ -136,7 +146,9 @@ def price_of(account: Account, *, plan: str, zone: str) -> dict[str, Any] | None
 def providers() -> list[dict[str, Any]]:
     """Return every provider that has a driver, with its accounts, and whether one of them works; one query."""
     accounts: dict[str, list[Account]] = {name: [] for name in offered}
-    for account in Account.objects.select_related("workspace").order_by("provider", "workspace", "name"):
+    for account in Account.objects.select_related("workspace").order_by(
+        "provider", F("workspace").asc(nulls_first=True), "name"
+    ):
         accounts.setdefault(account.provider, []).append(account)
     return [
         {"name": name, "title": offered[name].title, **state_of(found), "accounts": found}
@@ -163,9 +175,8 @@ def account_shown(provider: str, workspace: Workspace | None) -> Account:
     Raises NotFound.
     """
     enabled = Account.objects.filter(provider=provider, enabled=True)
-    usable = enabled.usable_in(workspace) if workspace else enabled.order_by("workspace_id", "name")
-    shared = next((account for account in usable if workspace or account.workspace_id is None), None)
-    account = shared or usable.first()
+    shared_first = enabled.order_by(F("workspace").asc(nulls_first=True), "name")
+    account = (enabled.usable_in(workspace) if workspace else shared_first).first()
     if account is None:
         raise NotFound(what="account at the provider", id=provider)
     return account
