@@ -39,7 +39,7 @@ def create_server(context: Context) -> Done | Wait:
         if not found and in_doubt(context):
             return look_again(context)
         if not found and (full := take_slot(server)):
-            return Wait(SLOT_SECONDS, note=f"{full}; it is ordered when one of them is done")
+            return Wait(SLOT_SECONDS, note=f"{full}; waiting for one to be done")
         machine = adopted(context, found[0]) if found else order(context, cloud, server)
     note(context, server, machine)
     return poll(context, f"{machine.ref} is {machine.state} at {server.account}")
@@ -173,10 +173,13 @@ def check_creation(context: Context) -> Done:
     with connected(account) as cloud:
         plan = next((plan for plan in cloud.plans() if plan.name == wanted["size"]), None)
         zones = {zone.name for zone in cloud.zones()}
+        images = {image.name for image in cloud.images()} if wanted.get("image") else set()
     if plan is None:
         raise Refused("PROVIDER_INVALID", f"{account} no longer offers the plan {wanted['size']}.")
     if wanted["zone"] not in zones:
         raise Refused("PROVIDER_INVALID", f"{account} no longer has the zone {wanted['zone']}.")
+    if wanted.get("image") and wanted["image"] not in images:
+        raise Refused("PROVIDER_INVALID", f"{account} no longer has the image {wanted['image']}.")
     if wanted["size"] == wanted["plan"]:
         wanted = {name: value for name, value in wanted.items() if name != "size"}
     changes = [{"action": "create", "resource": "server", **wanted}]

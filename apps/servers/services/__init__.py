@@ -84,6 +84,7 @@ def submit_check(server: Server, actor: User | None, parent: Operation | None) -
     if Server.objects.filter(workspace=server.workspace, hostname__iexact=server.hostname).exists():
         raise HostnameTaken(hostname=server.hostname, workspace=server.workspace.name)
     wanted = {name: getattr(server, name) for name in ("hostname", "provider", "plan", "size", "zone", "tags")}
+    wanted |= {"image": server.image} if server.image else {}
     return operations.submit(
         kind=CREATE,
         workspace=server.workspace,
@@ -215,6 +216,7 @@ def settle_deletion(operation: Operation) -> None:
     """Bring the row to what a deletion came to."""
     row = Server.objects.filter(pk=operation.params["server"])
     if operation.status == Operation.Status.COMPLETED:
+        free_slot(operation.params["server"])  # one that a forced deletion took over still has it
         forget(row)
     elif operation.status == Operation.Status.FAILED or operation.error:
         row.update(status=Status.FAILED)
