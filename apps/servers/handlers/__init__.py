@@ -39,7 +39,7 @@ def create_server(context: Context) -> Done | Wait:
         if not found and in_doubt(context):
             return look_again(context)
         if not found and (full := take_slot(server)):
-            return Wait(SLOT_SECONDS, note=f"{full}; waiting for one to be done")
+            return Wait(SLOT_SECONDS, note=f"{full}; it is ordered when one of them is done")
         machine = adopted(context, found[0]) if found else order(context, cloud, server)
     note(context, server, machine)
     return poll(context, f"{machine.ref} is {machine.state} at {server.account}")

@@ -78,7 +78,7 @@ def take_slot(server: Server) -> str:
     if account.max_creating is not None:
         taken = account.servers.exclude(ordered_at=None).count()
         if server.pk not in [one.pk for one in next_in_line(account, account.max_creating - taken)]:
-            return f"{taken} of {account.max_creating} machines are on order at {account}"
+            return f"{taken} of {account.max_creating} machines that may be on order at once at {account} are"
     Server.objects.filter(pk=server.pk).update(ordered_at=timezone.now())
     return ""
 
