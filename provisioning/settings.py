@@ -222,6 +222,8 @@ LOCAL_SUBNET = env.str("LOCAL_SUBNET", "10.87.0.0/16")
 SETTLE_SECONDS = env.int("SETTLE_SECONDS", 20)
 EMULATOR = env.bool("EMULATOR", DEVELOPMENT)
 EMULATOR_STATE = Path(env.str("EMULATOR_STATE", str(VAR_DIR / "emulator.sqlite3")))
+# What stands behind its machines: `containers`, `none`, or `auto`: containers where this machine has an engine.
+EMULATOR_MACHINES = env.str("EMULATOR_MACHINES", "auto")
 EMULATOR_BOOT_SECONDS = env.float("EMULATOR_BOOT_SECONDS", 2.0)
 
 # ── the rest ──────────────────────────────────────────────────────────────────────────────────────────────────────────

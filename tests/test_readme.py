@@ -64,6 +64,7 @@ def served(tmp_path):
     said = tmp_path / "said"
     with database(tmp_path) as url, said.open("w") as file:
         given = {"ENVIRONMENT": "development", "PORT": str(port), "VAR_DIR": str(tmp_path), "DATABASE_URL": url}
+        given |= {"EMULATOR_MACHINES": "none"}
         process = subprocess.Popen(
             [sys.executable, "manage.py", "dev"],
             cwd=ROOT,

@@ -147,6 +147,7 @@ def test_a_storm_leaves_engine_and_database_of_one_mind(stage, ended):
     finally:
         fleet.clear()
         clear(engine, installation)
+        engine.close()
 
 
 def containers_ordered(ended, *, count):

@@ -71,7 +71,8 @@ def test_it_gives_threads_distinct_addresses(cloud):
 
 
 def test_it_gives_processes_distinct_addresses_even_out_of_a_new_file(own_state):
-    environment = {"ENVIRONMENT": "development", "EMULATOR_STATE": str(own_state), "PYTHONPATH": str(settings.BASE_DIR)}
+    environment = {"ENVIRONMENT": "development", "EMULATOR_STATE": str(own_state), "EMULATOR_MACHINES": "none"}
+    environment |= {"PYTHONPATH": str(settings.BASE_DIR)}
     processes = [
         subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", MAKE_SERVERS, name],

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from . import disks, lifecycle, state
+from . import containers, disks, lifecycle, state
 from . import faults as rules
 from . import ledger as records
 from . import servers as fleet
@@ -66,6 +66,7 @@ def reset(method: str, body: dict[str, Any]) -> dict[str, Any]:
     if method != "POST":
         raise ValueError("POST to reset.")
     state.reset()
+    containers.keep_only(set())
     return {"reset": True}
 
 
@@ -76,6 +77,7 @@ def vanish(method: str, body: dict[str, Any], uuid: str) -> dict[str, Any]:
         raise ValueError("POST to make a server vanish.")
     with state.changing() as db:
         lifecycle.remove(db, fleet.existing(db, uuid), time.time(), with_disks=True)
+    containers.remove(uuid)
     return {"vanished": uuid}
 
 
@@ -83,7 +85,8 @@ def vanish(method: str, body: dict[str, Any], uuid: str) -> dict[str, Any]:
 def index(method: str, body: dict[str, Any]) -> dict[str, Any]:
     """Say what this is, and list the servers."""
     return {
-        "what": "An emulated UpCloud API 1.3. Nothing real stands behind the servers in it, and nothing costs money.",
+        "what": "An emulated UpCloud API 1.3. Nothing real stands behind the servers in it but, where this machine has "
+        "an engine, containers; and nothing costs money.",
         "api": "1.3/",
         "control": ["control/faults", "control/settings", "control/ledger", "control/reset"],
         **shown(),

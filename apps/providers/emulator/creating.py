@@ -5,8 +5,10 @@ import sqlite3
 import uuid
 from typing import Any
 
-from . import addresses, billing, catalogue, disks, labels, ledger, phases, placing, servers, wanted
-from .answers import Answer
+from apps.providers.drivers.base import Machine
+
+from . import addresses, billing, catalogue, containers, disks, labels, ledger, phases, placing, servers, state, wanted
+from .answers import Answer, ApiError
 from .calls import Call
 from .knobs import knobs
 
@@ -26,16 +28,39 @@ UTILITY_NETWORK = "03aaaaaa-bbbb-4ccc-8ddd-eeeeffff0002"
 PUBLIC_NETWORK = "03000000-0000-4000-8044-000000000000"
 
 
-def create(call: Call, db: sqlite3.Connection) -> Answer:
-    """Answer `POST /server`."""
-    given, turned = call.wrapped("server"), knobs(db)
+def create(call: Call) -> Answer:
+    """Answer `POST /server`: check, make the container if there is to be one, then check again and write all down."""
+    given = call.wrapped("server")
+    with state.reading() as db:
+        size, _ = checked(call, db, given)
+    own = f"00{str(uuid.uuid4())[2:]}"
+    machine = containers.launch(own, given, size)
+    try:
+        with state.changing() as db:
+            return stored(call, db, given, own, machine)
+    except ApiError:
+        if machine:
+            containers.remove(own)
+        raise
+
+
+def checked(call: Call, db: sqlite3.Connection, given: wanted.Given) -> tuple[dict[str, str], list[disks.Disk]]:
+    """Refuse what cannot be created now; gives the size and the disks."""
     wanted.check_create(given)
     placing.check_zone(given["zone"])
     size = placing.sizes(given)
     made = placing.check_devices(db, given, size["plan"])
-    billing.refuse_without_credits(db, turned, call.now)
-    placing.check_room(db, given, size, turned, call.now)
-    server = built(db, given, size, call.now)
+    billing.refuse_without_credits(db, knobs(db), call.now)
+    placing.check_room(db, given, size, knobs(db), call.now)
+    return size, made
+
+
+def stored(call: Call, db: sqlite3.Connection, given: wanted.Given, own: str, machine: Machine | None) -> Answer:
+    """Write the server down, and show it as it is at its beginning."""
+    size, made = checked(call, db, given)
+    turned, server = knobs(db), built(db, given, own, size, call.now)
+    if machine:
+        stand_behind(server, machine)
     servers.store(db, server, call.now, phases.create(call.now, turned["boot_seconds"]))
     billing.charge(db, server["uuid"], billing.server_hourly(server), call.now)
     add_disks(db, server, made, call.now, turned["boot_seconds"] / 2)
@@ -45,9 +70,18 @@ def create(call: Call, db: sqlite3.Connection) -> Answer:
     return Answer(202, {"server": shown | login(given, made)})
 
 
-def built(db: sqlite3.Connection, given: wanted.Given, size: dict[str, str], now: float) -> servers.Server:
+def stand_behind(server: servers.Server, machine: Machine) -> None:
+    """Give a server the address of its container, and say that it has one."""
+    server["labels"]["label"] += labels.backed(machine.ssh_port)
+    for interface in server["networking"]["interfaces"]["interface"]:
+        for address in interface["ip_addresses"]["ip_address"]:
+            if interface["type"] == "public" and address["family"] == "IPv4":
+                address["address"] = machine.ip
+                return
+
+
+def built(db: sqlite3.Connection, given: wanted.Given, own: str, size: dict[str, str], now: float) -> servers.Server:
     """Build a server as it is stored."""
-    own = f"00{str(uuid.uuid4())[2:]}"
     user_labels = labels.of_server(given.get("labels", {"label": []}))
     return {
         "uuid": own,

@@ -9,9 +9,19 @@ from .calls import only
 
 Labels = list[dict[str, str]]
 
-# On every server, because nothing real stands behind it. Users cannot send keys that start with an underscore.
+# On every server, because no cloud stands behind it. Users cannot send keys that start with an underscore.
 EMULATED = {"key": "_emulated", "value": "yes"}
 KEY = re.compile(r"[!-^`-~][ -~]{1,31}")
+
+
+def backed(ssh_port: int) -> Labels:
+    """Say that a container stands behind a server, and at which port its SSH is."""
+    return [{"key": "_backed", "value": "yes"}, {"key": "_ssh_port", "value": str(ssh_port)}]
+
+
+def of_system(labels: Labels) -> Labels:
+    """Pick those that users cannot set."""
+    return [label for label in labels if label["key"].startswith("_")]
 
 
 def checked(given: object) -> Labels:

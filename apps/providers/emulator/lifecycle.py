@@ -5,7 +5,7 @@ import sqlite3
 import time
 from typing import Any
 
-from . import addresses, billing, disks, ledger, phases, servers, state
+from . import addresses, billing, containers, disks, ledger, phases, servers, state
 from .answers import Answer, refuse
 from .calls import Call, only
 from .knobs import knobs
@@ -50,6 +50,7 @@ def start(call: Call, wanted: str) -> Answer:
         seconds = knobs(db)["start_blocks_seconds"]
         servers.move(db, wanted, phases.start(call.now, seconds))
         ledger.note(db, call.now, "start", wanted)
+    containers.start(wanted)
     if asked.get("start_type") != "async":
         time.sleep(seconds)
     with state.reading() as db:

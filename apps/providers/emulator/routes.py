@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from . import billing, catalogue, creating, disks, lifecycle, servers, state
+from . import billing, catalogue, containers, creating, disks, lifecycle, servers, state
 from .answers import Answer, listing, refuse
 from .calls import Call
 from .knobs import knobs
@@ -51,7 +51,7 @@ ROUTES: list[tuple[str, str, Callable[[], AbstractContextManager[sqlite3.Connect
     ("GET", f"storage/{ONE}", state.reading, disks.get),
     ("DELETE", f"storage/{ONE}", state.changing, disks.delete),
     ("GET", "server", state.reading, servers.list_all),
-    ("POST", "server", state.changing, creating.create),
+    ("POST", "server", None, creating.create),
     ("GET", f"server/{ONE}", state.reading, servers.get),
     ("PUT", f"server/{ONE}", state.changing, servers.modify),
     ("DELETE", f"server/{ONE}", state.changing, lifecycle.delete),
@@ -59,6 +59,13 @@ ROUTES: list[tuple[str, str, Callable[[], AbstractContextManager[sqlite3.Connect
     ("POST", f"server/{ONE}/start", None, lifecycle.start),
     ("POST", f"server/{ONE}/restart", state.changing, lifecycle.restart),
 ]
+
+# What the container behind a server does after the server has.
+FOLLOWED: dict[Handler, Callable[[str], None]] = {
+    lifecycle.stop: containers.stop,
+    lifecycle.restart: containers.restart,
+    lifecycle.delete: containers.remove,
+}
 
 
 def answer(call: Call) -> Answer:
@@ -87,4 +94,7 @@ def run(call: Call, opened: Callable | None, who: Handler, found: re.Match[str])
     if opened is None:
         return who(call, *found.groups())
     with opened() as db:
-        return who(call, db, *found.groups())
+        done = who(call, db, *found.groups())
+    if follow := FOLLOWED.get(who):
+        follow(found[1])
+    return done

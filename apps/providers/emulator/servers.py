@@ -110,7 +110,8 @@ def modify(call: Call, db: sqlite3.Connection, wanted_uuid: str) -> Answer:
         changed |= placing.sizes(server | changed)
         billing.charge(db, wanted_uuid, billing.server_hourly(server | changed), call.now)
     if "labels" in given:
-        changed["labels"] = {"label": [*labels.of_server(given["labels"]), labels.EMULATED]}
+        kept = labels.of_system(server["labels"]["label"])
+        changed["labels"] = {"label": [*labels.of_server(given["labels"]), *kept]}
         labels.store(db, wanted_uuid, changed["labels"]["label"])
     db.execute("UPDATE servers SET doc = ? WHERE uuid = ?", [json.dumps(server | changed), wanted_uuid])
     return Answer(202, {"server": details(db, wanted_uuid, call.now)})

@@ -79,6 +79,7 @@ class LocalStage(CloudStage):
         found = usable_engine()
         with other_image(found), Counting(found.endpoint.partition("://")[2]) as proxy:
             yield found, proxy
+        found.close()
 
     def __init__(self, served):
         self.engine, self.proxy = served

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -98,6 +99,10 @@ def opened(address: str) -> APIClient:
     """Connect; asks for the version, which both sides then speak."""
     from docker import APIClient  # a fifth of a second, which a web server need not spend at its start
 
+    if address.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as knock:  # the SDK leaves a socket behind where nobody listens
+            knock.settimeout(CALL_SECONDS)
+            knock.connect(address.removeprefix("unix://"))
     return APIClient(base_url=address.replace("http://", "tcp://"), version="auto", timeout=CALL_SECONDS)
 
 
@@ -121,7 +126,7 @@ def translated(*, creating: bool = False) -> Iterator[None]:
 
     try:
         yield
-    except (RequestException, DockerException, ValueError) as error:  # ValueError: an answer that is no JSON
+    except (RequestException, DockerException, OSError, ValueError) as error:  # ValueError: an answer that is no JSON
         behind = list(causes(error))
         answered = next((one for one in behind if isinstance(one, APIError) and one.response is not None), None)
         if answered is not None:

@@ -41,6 +41,8 @@ def machine(server: Mapping[str, Any]) -> Machine:
         ),
         created_at=_created_at(server.get("created")),
         emulated=labels.get("_emulated") == "yes",
+        backed=labels.get("_backed") == "yes",
+        ssh_port=int(labels.get("_ssh_port") or 22),
     )
 
 

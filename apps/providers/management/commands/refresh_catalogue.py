@@ -21,16 +21,21 @@ class Command(BaseCommand):
         parser.add_argument("--wait", type=float, default=60, help="seconds to wait for the worker (default 60)")
 
     def handle(self, *args: Any, wait: float, **options: Any) -> None:
-        operations = [submitted(account) for account in Account.objects.filter(enabled=True)]
+        accounts = list(Account.objects.filter(enabled=True))
+        operations = [submitted(account) for account in accounts]
         give_up = time.monotonic() + wait
-        for operation in operations:
+        failed = 0
+        for account, operation in zip(accounts, operations, strict=True):
             while not operation.has_ended and time.monotonic() < give_up:
                 time.sleep(0.1)
                 operation.refresh_from_db()
             if operation.status != Operation.Status.COMPLETED:
+                failed += 1
                 why = operation.error or operation.note or "no worker has taken it; is one running?"
-                raise CommandError(f"Operation {operation.pk} is {operation.status}: {why}")
-        self.stdout.write(f"catalogue: {len(operations)} account(s) read")
+                self.stdout.write(f"catalogue of {account}: {operation.status}: {why} (operation {operation.pk})")
+        self.stdout.write(f"catalogue: {len(accounts) - failed} account(s) read")
+        if failed:
+            raise CommandError(f"{failed} account(s) could not be read.")
 
 
 def submitted(account: Account) -> Operation:

@@ -1,4 +1,4 @@
-"""Set up a workspace to try the service in: `production`, with the emulated cloud as its UpCloud."""
+"""Set up a workspace to try the service in: `production`, with the emulated cloud as its UpCloud, and containers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.providers import services
+from apps.providers.emulator import containers
 from apps.providers.models import Account
 from apps.workspaces.models import Workspace
 from apps.workspaces.services import create_workspace
 
 
 class Command(BaseCommand):
-    help = "Create workspace production and an UpCloud account at the emulated cloud; run again, nothing changes."
+    help = (
+        "Create workspace production, with the emulated UpCloud and this machine's containers; again, nothing changes."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.EMULATOR:
@@ -31,4 +34,7 @@ class Command(BaseCommand):
                 endpoint=endpoint,
                 credentials={"username": "emulator", "password": "emulator"},
             )
-        self.stdout.write(f"workspace production, provider upcloud at {endpoint} (emulated)")
+        if not Account.objects.filter(provider="local", workspace=None).exists():
+            services.register_account(provider="local", name="default", endpoint="", credentials={})
+        self.stdout.write(f"workspace production, provider upcloud at {endpoint} (emulated), provider local")
+        self.stdout.write(f"machines of the emulated cloud: {containers.tidy()}")

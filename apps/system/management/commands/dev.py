@@ -61,7 +61,10 @@ class Command(BaseCommand):
     def announce(self, children: dict[str, subprocess.Popen]) -> None:
         """Wait until it all works, then say where it is."""
         wait_for(f"http://127.0.0.1:{settings.PORT}/health", children)
-        call_command("refresh_catalogue", wait=PATIENCE, stdout=self.stdout)
+        try:
+            call_command("refresh_catalogue", wait=PATIENCE, stdout=self.stdout)
+        except CommandError as error:
+            self.stdout.write(str(error))
         database = settings.DATABASES["default"]
         data = settings.VAR_DIR if "sqlite3" in database["ENGINE"] else f"database {database['NAME']}"
         root = f"http://localhost:{settings.PORT}"
@@ -71,7 +74,7 @@ class Command(BaseCommand):
   API docs   {root}/v1/docs
   Admin      {root}/admin/         admin / admin123
   Users      admin/admin123   operator/operator123   developer/developer123   viewer/viewer123
-  Cloud      {root}/emulator/      an emulated UpCloud: its machines do not exist
+  Cloud      {root}/emulator/      an emulated UpCloud, where nothing costs money
 
   Ctrl-C stops everything; the data stays in {data}.
 """

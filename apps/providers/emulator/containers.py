@@ -1,0 +1,137 @@
+"""Containers behind emulated servers: where this machine has an engine, a server can be logged in to.
+
+A container is made before its server is written down and removed after that is gone, outside of any change to the
+state, for an engine takes its time. When the engine is away, servers go on as rows without anything behind them.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from django.conf import settings
+
+from apps.operations.errors import StepError
+from apps.providers.drivers.base import Connection, Machine, MachineSpec
+from apps.providers.drivers.local import Local, machines
+
+from . import state
+from .answers import refuse
+from .wanted import Given
+
+log = logging.getLogger(__name__)
+
+
+def installation() -> str:
+    """Name this emulator, so that two on one machine leave each other's containers alone."""
+    return "emulator-" + hashlib.sha256(str(settings.EMULATOR_STATE).encode()).hexdigest()[:8]
+
+
+@contextmanager
+def engine() -> Iterator[Local | None]:
+    """Give the driver of this machine's engine; None where containers are not wanted or there is no engine."""
+    driver = Local(Connection(endpoint="", credentials={}, installation=installation()))
+    try:
+        yield driver if settings.EMULATOR_MACHINES != "none" and is_usable(driver) else None
+    finally:
+        driver.close()
+
+
+def is_usable(driver: Local) -> bool:
+    """Tell whether the engine answers and has an image; where containers are demanded, anything else is a refusal."""
+    try:
+        driver.check()
+    except StepError as error:
+        if settings.EMULATOR_MACHINES == "containers":
+            refuse("SERVICE_UNAVAILABLE", error.message, 503)
+        return False
+    return True
+
+
+def launch(server: str, given: Given, size: Given) -> Machine | None:
+    """Make and start a container for a server that is about to be created, as large as this machine allows."""
+    with engine() as driver:
+        if driver is None:
+            return None
+        keys = given.get("login_user", {}).get("ssh_keys", {}).get("ssh_key", [])
+        data = given.get("user_data", "")
+        spec = MachineSpec(
+            server_id=server,
+            hostname=given["hostname"],
+            plan=size["plan"],
+            zone=machines.ZONE,
+            disk_gib=0,
+            ssh_keys=tuple(keys),
+            user_data="" if data.startswith(("http://", "https://")) else data,
+        )
+        try:
+            return driver.launch(spec, cpus=int(size["core_number"]), memory_mib=int(size["memory_amount"]))
+        except StepError as error:
+            remove_all(driver, server)
+            if settings.EMULATOR_MACHINES == "containers":
+                refuse("SERVICE_UNAVAILABLE", error.message, 503)
+            log.warning("server %s has no container: %s", server, error.message)
+            return None
+
+
+def start(server: str) -> None:
+    """Start a server's container."""
+    each(server, lambda driver, ref: driver.start(ref))
+
+
+def stop(server: str) -> None:
+    """Stop a server's container."""
+    each(server, lambda driver, ref: driver.stop(ref))
+
+
+def restart(server: str) -> None:
+    """Restart a server's container."""
+    each(server, lambda driver, ref: driver.reboot(ref))
+
+
+def remove(server: str) -> None:
+    """Remove the container of a server that is gone."""
+    with engine() as driver:
+        if driver is not None:
+            remove_all(driver, server)
+
+
+def tidy() -> str:
+    """Remove containers whose servers are gone with a deleted state; says what stands behind new servers, and why."""
+    with state.reading() as db:
+        keep_only({row["uuid"] for row in db.execute("SELECT uuid FROM servers")})
+    if settings.EMULATOR_MACHINES == "none":
+        return "nothing stands behind them, by EMULATOR_MACHINES=none"
+    driver = Local(Connection(endpoint="", credentials={}, installation=installation()))
+    try:
+        driver.check()
+    except StepError as error:
+        return f"nothing stands behind them: {error.message}"
+    finally:
+        driver.close()
+    return "each is a container on this machine"
+
+
+def keep_only(servers: set[str]) -> None:
+    """Remove the containers of this emulator whose servers are not there, as a deleted state leaves them behind."""
+    with engine() as driver:
+        for machine in driver.list() if driver is not None else []:
+            if machine.server_id not in servers:
+                remove_all(driver, machine.server_id)
+
+
+def each(server: str, act: Callable[[Local, str], None]) -> None:
+    """Do something to a server's container, if there is one; what fails is logged, for the emulator goes on."""
+    with engine() as driver:
+        try:
+            for machine in driver.find(server) if driver is not None else []:
+                act(driver, machine.ref)
+        except StepError as error:
+            log.warning("the container of server %s did not follow: %s", server, error.message)
+
+
+def remove_all(driver: Local, server: str) -> None:
+    """Remove what a server has."""
+    with suppress(StepError):
+        for machine in driver.find(server):
+            driver.delete(machine.ref, server_id=server)
