@@ -21,3 +21,5 @@ class ServersConfig(AppConfig):
         register_timer(Timer(name="expire servers", function="apps.servers.services.expiry.expire_servers", minutes=1))
         register_probes(*PROBES)
         register_place("servers.Server", "sealed_user_data")
+        function = "apps.servers.services.drift.compare_all"
+        register_timer(Timer(name="compare servers", function=function, minutes=10))

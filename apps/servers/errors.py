@@ -70,3 +70,39 @@ class NotRunning(Conflict):
 
 class LimitReached(Conflict):
     """An account has reached one of the limits that its administrator has set."""
+
+
+class NotDrifted(Conflict):
+    """The server is as it was left, so there is nothing to accept."""
+
+    message = "{hostname} is {status}, as it was left; there is nothing to adopt."
+
+
+class NotGone(Conflict):
+    """The server's machine is not known to be gone."""
+
+    message = "{hostname} is {status}; only a server whose machine is gone, or was never made, can be recreated."
+
+
+class MarkTaken(Conflict):
+    """An orphan's machine carries a mark that cannot become a server's id."""
+
+    message = "The machine {ref} carries the mark {mark}, which belongs to {owner}: it cannot be adopted, only deleted."
+
+
+class OwnedByNow(Conflict):
+    """An orphan's machine has become a server's."""
+
+    message = "The machine {ref} belongs to the server {hostname} ({server}) now."
+
+
+class AccountElsewhere(Invalid):
+    """An orphan's account is another workspace's."""
+
+    message = "The account {account} belongs to another workspace than {workspace}."
+
+
+class HostnameNeeded(Invalid):
+    """An orphan's machine has no name that a server can have."""
+
+    message = "The machine's own name {hostname} is no host name; give one."

@@ -3,8 +3,11 @@
 from apps.operations.registry import Kind
 from apps.servers import handlers, services
 from apps.servers.api.serializers import creation, deletion, switching
+from apps.servers.handlers import drift as drift_handlers
+from apps.servers.handlers import orphans as orphan_handlers
 from apps.servers.handlers import power as power_handlers
-from apps.servers.services import power
+from apps.servers.handlers import repairs as repair_handlers
+from apps.servers.services import drift, orphans, power, repairs
 
 POWER = {
     "undo": power_handlers.undo_power,
@@ -61,5 +64,46 @@ KINDS = [
         submit=power.reboot_server,
         inverse=lambda result, given: None,
         **POWER,
+    ),
+    Kind(
+        name=drift.COMPARE,
+        title="Compare an account's machines with its servers",
+        run=drift_handlers.compare_servers,
+        deadline_seconds=900,
+    ),
+    Kind(
+        name=repairs.ADOPT,
+        title="Adopt what the cloud shows of a server",
+        run=repair_handlers.adopt_server,
+        settle=repairs.settle_adoption,
+        deadline_seconds=300,
+    ),
+    Kind(
+        name=repairs.RECREATE,
+        title="Recreate a server's machine",
+        run=repair_handlers.recreate_server,
+        undo=repair_handlers.undo_recreation,
+        settle=repairs.settle_recreation,
+        deadline_seconds=900,
+    ),
+    Kind(
+        name=repairs.FORGET,
+        title="Forget a server whose machine is gone",
+        run=repair_handlers.forget_server,
+        settle=repairs.settle_forgetting,
+        deadline_seconds=300,
+    ),
+    Kind(
+        name=orphans.ADOPT,
+        title="Make a server of an orphaned machine",
+        run=orphan_handlers.adopt_orphan,
+        deadline_seconds=300,
+    ),
+    Kind(
+        name=orphans.DELETE,
+        title="Delete an orphaned machine",
+        run=orphan_handlers.delete_orphan,
+        settle=orphans.settle_deletion,
+        deadline_seconds=900,
     ),
 ]

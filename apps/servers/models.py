@@ -15,6 +15,7 @@ from apps.providers.models import Account
 from apps.system.models import OrderedJSON, public_id
 from apps.workspaces.models import Workspace
 
+HOSTNAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 SERVER_ID = re.compile(r"srv-[a-z0-9]{1,60}")
 ORPHAN_ID = re.compile(r"orp-[a-z0-9]{1,60}")
 

@@ -8,10 +8,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.servers.models import Drift, Server
+from apps.servers.models import HOSTNAME, Drift, Server
 from apps.system.api.fields import Flag, Input, Lines, Moment, Text
 
-HOSTNAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 MOST_USER_DATA = 16 * 1024
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=@-]{0,62}")
 
