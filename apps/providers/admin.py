@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -19,7 +20,11 @@ from apps.providers.models import Account, Plan, Zone
 from apps.system.admin import Button, ReadOnlyAdmin, ServiceForm, Table, link, list_of
 
 LIMITS = ["time_limit", "max_servers", "max_monthly_price", "max_creating"]
-target_pages["catalogue"] = target_pages["account"] = "admin:providers_account_change"
+target_pages.update(dict.fromkeys(("catalogue", "account", "compare"), "admin:providers_account_change"))
+
+# Apps above add actions on accounts, and the buttons for them.
+account_actions: list[str | Callable[..., Any]] = ["read_catalogue", "test_connection"]
+account_buttons: list[Button] = []
 
 
 class WriteOnly(forms.Textarea):
@@ -99,19 +104,30 @@ class AccountAdmin(ReadOnlyAdmin):
 
     read_permission = add_permission = change_permission = "account_change"
     form = AccountForm
-    list_display = ("__str__", "workspace", "endpoint", "enabled", "works", "read_at", "created_at")
+    list_display = ("__str__", "workspace", "endpoint", "enabled", "works", "read_at", "compared_at", "created_at")
     list_filter = ("enabled", "workspace")
     list_select_related = ("workspace",)
     sortable_by = ()
-    actions = ["read_catalogue", "test_connection"]
+    actions = account_actions
     fieldsets = [
         (
             None,
-            {"fields": ["provider", "name", "workspace", "endpoint", "enabled", "credentials", ("works", "read_at")]},
+            {
+                "fields": [
+                    "provider",
+                    "name",
+                    "workspace",
+                    "endpoint",
+                    "enabled",
+                    "credentials",
+                    ("works", "read_at"),
+                    "compared_at",
+                ]
+            },
         ),
         ("Limits", {"fields": LIMITS}),
     ]
-    readonly_fields = ["works", "read_at"]
+    readonly_fields = ["works", "read_at", "compared_at"]
 
     def has_account_change_permission(self, request: HttpRequest) -> bool:
         """Ask for the permission to change accounts."""
@@ -151,7 +167,8 @@ class AccountAdmin(ReadOnlyAdmin):
 
     def buttons(self, request: HttpRequest, row: Account) -> list[Button]:
         """Offer to test it and to read the catalogue."""
-        return [Button("test_connection", "Test connection"), Button("read_catalogue", "Read plans and zones")]
+        own = [Button("test_connection", "Test connection"), Button("read_catalogue", "Read plans and zones")]
+        return [*own, *account_buttons]
 
     def tables(self, request: HttpRequest, row: Account) -> list[Table]:
         """Show what was read, and when it was tried."""

@@ -17,6 +17,7 @@ from apps.operations.models import Operation
 from apps.providers.models import Account
 from apps.servers import services
 from apps.servers.admin.lifecycle import ExpiryFilter, LifecycleMixin
+from apps.servers.admin.repairs import REPAIRS, RepairMixin
 from apps.servers.models import Server
 from apps.system.admin import Button, ReadOnlyAdmin, Table, badge, link, list_of, pretty
 
@@ -43,7 +44,7 @@ class ProviderFilter(admin.SimpleListFilter):
 
 
 @admin.register(Server)
-class ServerAdmin(LifecycleMixin, ReadOnlyAdmin):
+class ServerAdmin(LifecycleMixin, RepairMixin, ReadOnlyAdmin):
     """Servers."""
 
     read_permission = "server_read"
@@ -55,12 +56,13 @@ class ServerAdmin(LifecycleMixin, ReadOnlyAdmin):
         "zone",
         "ip_address",
         "status_badge",
+        "drift_badge",
         "stands_for",
         "protected",
         "expires_at",
         "created_at",
     )
-    list_filter = ("status", "workspace", ProviderFilter, "emulated", "protected", ExpiryFilter)
+    list_filter = ("status", "drift", "workspace", ProviderFilter, "emulated", "protected", ExpiryFilter)
     list_select_related = ("workspace",)
     sortable_by = ("created_at",)
     ordering = ("-created_at", "-id")
@@ -68,10 +70,12 @@ class ServerAdmin(LifecycleMixin, ReadOnlyAdmin):
     search_help_text = "Part of a hostname or address, or an id."
     actions = [
         *("start_servers", "stop_servers", "reboot_servers", "protect_servers", "unprotect_servers"),
+        *REPAIRS,
         "delete_servers",
     ]
     fieldsets = [
         (None, {"fields": [("hostname", "status_badge"), ("ip_address", "stands_for"), "workspace", "tag_list"]}),
+        ("Drift", {"fields": [("drift_badge", "drift_seen_at"), "drift_note"]}),
         ("Order", {"fields": [("account", "plan", "zone"), ("id", "created_at")]}),
         ("Protection and expiry", {"fields": [("protected", "expires_at"), "stays"]}),
         ("Machine at the provider", {"fields": ["ref", "disks_json"]}),
@@ -111,7 +115,7 @@ class ServerAdmin(LifecycleMixin, ReadOnlyAdmin):
 
     def buttons(self, request: HttpRequest, row: Server) -> list[Button]:
         """Offer what can be done with it; where it matters, the next page asks."""
-        return [*self.life_buttons(row), Button("delete_servers", "Delete server…")]
+        return [*self.life_buttons(row), *self.repair_buttons(row), Button("delete_servers", "Delete server…")]
 
     def tables(self, request: HttpRequest, row: Server) -> list[Table]:
         """Show its operations, and what the apps above know."""
