@@ -10,7 +10,7 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.operations.models import Event, Operation
 from apps.providers.models import Account, Plan, Zone
-from apps.servers.models import Server
+from apps.servers.models import Orphan, Server
 from apps.system.admin import BoundedPaginator, ReadOnlyAdmin
 from apps.workspaces.models import Workspace
 from tests.console import a_server, an_operation, browser, listing, page, seeded, staff
@@ -33,6 +33,7 @@ STAGED = [model for model in OURS + OPEN if model._meta.app_label not in ("tasks
 def stage(account, workspace, alice):
     """At least one row of every kind of the lower apps."""
     server = a_server(account, workspace)
+    Orphan.objects.create(account=account, ref="machine-9", server_id="srv-lost", hostname="stray-01")
     parent = an_operation(workspace, actor=alice, target=server.target, params={"password": "hunter2"})
     an_operation(workspace, parent=parent, status="failed", error="Refused.", error_code="PROVIDER_AUTH")
 
@@ -138,13 +139,13 @@ def models_on_the_index(client):
 
 def test_it_shows_a_reader_of_servers_only_servers(stage):
     client = browser(staff("reader", "server_read"))
-    assert models_on_the_index(client) == ["Server"]
+    assert models_on_the_index(client) == ["Orphan", "Server"]
     assert client.get(listing(Server)).status_code == 200
     html = client.get(page(Server.objects.get())).content.decode()
     assert "Delete server" not in html
     assert "Asked by" not in html
     assert "Nothing is installed here" not in html
-    for model in {*OURS, *OPEN} - {Server}:
+    for model in {*OURS, *OPEN} - {Server, Orphan}:
         assert client.get(listing(model)).status_code == 403, model
     for model in (Operation, Event, Account, Plan, Zone, Workspace):
         assert client.get(page(model.objects.first())).status_code == 403, model
@@ -152,7 +153,7 @@ def test_it_shows_a_reader_of_servers_only_servers(stage):
 
 def test_it_shows_the_admin_role_our_pages_in_order_and_not_those_of_libraries(chief):
     index = models_on_the_index(browser(chief))
-    assert index[:2] == ["Operation", "Server"]
+    assert index[:3] == ["Operation", "Orphan", "Server"]
     assert index[-2:] == ["User", "Group"]
     assert {"Account", "Plan", "Zone", "Workspace"} < set(index)
     assert not {"OrmQ", "Schedule", "Success", "Failure", "AccessAttempt", "AccessLog", "Event"} & set(index)
