@@ -254,5 +254,6 @@ LOGGING = {
     "loggers": {
         "apps": {"level": env.str("LOG_LEVEL", "INFO")},
         "django.request": {"level": env.str("LOG_LEVEL", "ERROR")},  # a 404 is an answer like any other
+        "botocore": {"level": "INFO"},  # at DEBUG it prints whole requests, key ids and session tokens among them
     },
 }
