@@ -89,7 +89,8 @@ def nearest_plan(account: Account, given: str) -> str:
     if PORTABLE.fullmatch(given):
         cpus, memory = max(sizes, default=(0, 0))
         return f" None of its plans is that large; the largest has {cpus} CPUs and {memory / 1024:g} GiB of memory."
-    return nearest(given, account.plans, also=(f"{cpus}xCPU-{memory // 1024}GB" for cpus, memory in set(sizes)))
+    portable = {f"{cpus}xCPU-{memory // 1024}GB" for cpus, memory in sizes if memory >= 1024}
+    return nearest(given, account.plans, also=portable)
 
 
 def nearest(given: str, offered: QuerySet, also: Iterable[str] = ()) -> str:
