@@ -81,8 +81,12 @@ class Engine:
 
     @property
     def is_rootless(self) -> bool:
-        """Tell whether it runs without root's rights, so that containers have no address the host can reach."""
-        return any("rootless" in option for option in self.facts.get("SecurityOptions") or ())
+        """Tell whether it runs without root's rights, so that containers have no address the host can reach.
+
+        Docker says so among its security options, Podman 4.3 in a field of its own.
+        """
+        options = self.facts.get("SecurityOptions") or ()
+        return self.facts.get("Rootless") is True or any("rootless" in option for option in options)
 
     @property
     def limits_resources(self) -> bool:
