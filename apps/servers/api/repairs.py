@@ -84,9 +84,9 @@ class OrphanViewSet(ListMixin, APIViewSet):
     @extend_schema(request=OrphanAdopt, responses=OperationOut)
     def adopt(self, request: Any, id: str) -> Response:
         """Make a server of the machine, in a workspace; it keeps the id that its machine is marked with."""
-        given = valid(OrphanAdopt, request)
+        valid(OrphanAdopt, request, partial=True)
         key = check_id("orphan", id, ORPHAN_ID)
-        return answer(orphans.adopt_orphan(orphan_id=key, actor=request.user, **given))
+        return answer(orphans.adopt_orphan(orphan_id=key, actor=request.user, **valid(OrphanAdopt, request)))
 
     @extend_schema(request=None, responses=OperationOut)
     def destroy(self, request: Any, id: str) -> Response:

@@ -95,6 +95,7 @@ class ServerViewSet(ListMixin, APIViewSet):
     @extend_schema(request=ServerChange, responses=ServerDetail)
     def partial_update(self, request: Any, id: str) -> Response:
         """Set or lift a server's protection or expiry; the answer shows the server."""
+        valid(ServerChange, request, partial=True)
         key = check_id("server", id, SERVER_ID)
         changes.change_server(server_id=key, **valid(ServerChange, request))
         return self.shown(key)

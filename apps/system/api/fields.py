@@ -108,9 +108,13 @@ class Nothing(Input):
     """The body of a request that takes none."""
 
 
-def valid(shape: type[serializers.Serializer], request: Any) -> dict[str, Any]:
-    """Return the request's body in the given shape. Raises ValidationError (400)."""
-    serializer = shape(data=request.data)
+def valid(shape: type[serializers.Serializer], request: Any, *, partial: bool = False) -> dict[str, Any]:
+    """Return the request's body in the given shape. Raises ValidationError (400).
+
+    With `partial`, fields may be missing: what is wrong in a body is told before the id in the path is looked at, what
+    is missing after it.
+    """
+    serializer = shape(data=request.data, partial=partial)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
 
