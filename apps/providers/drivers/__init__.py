@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from apps.providers.drivers.aws import AWS
 from apps.providers.drivers.base import Connection, Driver, Refused
+from apps.providers.drivers.hetzner import Hetzner
 from apps.providers.drivers.local import Local
 from apps.providers.drivers.upcloud import UpCloud
 
-DRIVERS: dict[str, type[Driver]] = {"aws": AWS, "local": Local, "upcloud": UpCloud}
+DRIVERS: dict[str, type[Driver]] = {"aws": AWS, "hetzner": Hetzner, "local": Local, "upcloud": UpCloud}
 
 
 def connect(provider: str, connection: Connection) -> Driver:

@@ -29,6 +29,7 @@ import pytest
 # The class in tests.providers.clouds.<module>, loaded when it is first needed: some bring large libraries with them.
 STAGES = {
     "aws": "aws.AWSStage",
+    "hetzner": "hetzner.HetznerStage",
     "local": "local.LocalStage",
     "upcloud": "upcloud.UpCloudStage",
 }
