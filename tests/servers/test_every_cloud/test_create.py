@@ -46,6 +46,20 @@ def test_it_orders_again_what_never_arrived(stage, create, run_worker, is_up):
 
 
 @on_every_stage()
+def test_it_does_not_order_again_before_it_can_be_sure(stage, create, step, settings, run_worker, is_up):
+    settings.DOUBT_SECONDS = 60
+    stage.lose_create_answer(committed=False)
+    create()
+    for _ in range(4):
+        step()
+    assert stage.orders() == 1
+    settings.DOUBT_SECONDS = 0
+    run_worker()
+    is_up()
+    assert stage.orders() == 2
+
+
+@on_every_stage()
 def test_it_makes_one_machine_however_many_answers_are_lost(stage, create, run_worker, is_up):
     stage.lose_create_answer(committed=False, times=2)
     stage.lose_create_answer(committed=True, times=2)
