@@ -9,7 +9,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,15 +99,28 @@ class Engine:
             self.api.close()
 
 
+# Which version of the API each engine speaks: Podman takes longer to tell it than for most else that it is asked.
+versions: dict[str, str] = {}
+
+
 def opened(address: str) -> APIClient:
-    """Connect; asks for the version, which both sides then speak."""
+    """Connect to an engine that answers; it is asked for the version, which both sides then speak, once a process."""
     from docker import APIClient  # a fifth of a second, which a web server need not spend at its start
 
     if address.startswith("unix://"):
         with socket.socket(socket.AF_UNIX) as knock:  # the SDK leaves a socket behind where nobody listens
             knock.settimeout(CALL_SECONDS)
             knock.connect(address.removeprefix("unix://"))
-    return APIClient(base_url=address.replace("http://", "tcp://"), version="auto", timeout=CALL_SECONDS)
+    known = versions.pop(address, "")
+    base_url = address.replace("http://", "tcp://")
+    with ExitStack() as on_failure:
+        api = APIClient(base_url=base_url, version=known or "auto", timeout=CALL_SECONDS)
+        on_failure.callback(api.close)
+        if known:
+            api.ping()  # when this fails, the version is asked for again
+        on_failure.pop_all()
+    versions[address] = api.api_version
+    return api
 
 
 def usual_addresses() -> Iterator[str]:
