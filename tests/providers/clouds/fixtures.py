@@ -1,6 +1,7 @@
 """The stage as fixtures: `stage`, chosen by `on_stages` or `on_every_stage`, and a `driver` that reaches it."""
 
 from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
@@ -10,11 +11,17 @@ from . import stage_class
 
 
 @pytest.fixture(scope="session")
-def served(request):
-    """What plays the cloud of the provider in question, kept up while tests about it run."""
-    stage = stage_class(request.param)
-    with stage.served(request) as shared:
-        yield lambda: stage(shared)
+def serve(request):
+    """Run what plays a provider's cloud, from when it is first asked for until the last test."""
+    with ExitStack() as stack:
+        yield cache(lambda provider: stack.enter_context(stage_class(provider).served(request)))
+
+
+@pytest.fixture(scope="session")
+def served(request, serve):
+    """Make the stage of the provider in question; a fixture of the session, so that settings outlive the test."""
+    shared = serve(request.param)
+    return lambda: stage_class(request.param)(shared)
 
 
 @pytest.fixture

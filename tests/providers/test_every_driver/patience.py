@@ -7,11 +7,12 @@ import pytest
 
 
 def until(question, seconds=20):
-    """Ask until the answer is true, and give it."""
-    ends = time.monotonic() + seconds
+    """Ask until the answer is true, and give it; at first often, then at the pace of a worker."""
+    ends, pause = time.monotonic() + seconds, 0.01
     while not (answer := question()):
         assert time.monotonic() < ends, "it did not come about"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 2, 0.3)
     return answer
 
 
