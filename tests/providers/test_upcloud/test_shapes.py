@@ -108,6 +108,14 @@ def test_it_lives_without_the_time_of_creation(created):
     assert machines.machine(DETAILS | {"created": created}).created_at is None
 
 
+@pytest.mark.parametrize(("said", "port"), [("2222", 2222), ("", 22), ("0", 22), ("65536", 22), ("-1", 22), ("x", 22)])
+def test_it_sees_the_container_behind_an_emulated_machine(said, port):
+    labels = [{"key": "_backed", "value": "yes"}, {"key": "_ssh_port", "value": said}]
+    machine = machines.machine(DETAILS | {"labels": labels})
+    assert machine.backed
+    assert machine.ssh_port == port
+
+
 def test_it_sees_that_the_cloud_calls_a_machine_emulated():
     labels = [{"key": "_emulated", "value": "yes"}]
     assert machines.machine(DETAILS | {"labels": labels}).emulated

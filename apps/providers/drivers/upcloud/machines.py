@@ -12,6 +12,7 @@ from apps.providers.drivers.base import Image, Machine, MachineSpec, State
 DEBIAN_12 = "01000000-0000-4000-8000-000020070100"
 SMALLEST_DISK_GIB = 10
 LONGEST_LABEL = 255
+SSH_PORT = 22
 
 # Every other state, known or new, is "unknown": keep looking. `maintenance` is any change under way, mostly a boot.
 STATES: dict[str, State] = {
@@ -42,7 +43,7 @@ def machine(server: Mapping[str, Any]) -> Machine:
         created_at=_created_at(server.get("created")),
         emulated=labels.get("_emulated") == "yes",
         backed=labels.get("_backed") == "yes",
-        ssh_port=int(labels.get("_ssh_port") or 22),
+        ssh_port=_port(labels.get("_ssh_port", "")),
     )
 
 
@@ -168,6 +169,11 @@ def _ipv4(text: Any) -> str:
         return str(ipaddress.IPv4Address(text)) if isinstance(text, str) else ""
     except ValueError:
         return ""
+
+
+def _port(text: str) -> int:
+    """Read where an emulation's SSH listens, 22 where nothing usable is said."""
+    return int(text) if text.isdecimal() and len(text) <= 5 and 0 < int(text) < 2**16 else SSH_PORT
 
 
 def _created_at(created: Any) -> datetime | None:
