@@ -63,6 +63,14 @@ def test_it_keeps_files_address_and_host_key_when_it_is_stopped_and_started(driv
     assert ssh.run(server, "cat /root/file") == "kept", "known by the same host key, at the same address"
 
 
+def test_it_comes_back_by_itself(stage, machine, ssh):
+    server = machine()
+    ssh.tried(server, "kill $(pgrep -o -x sshd)")
+    until(lambda: ssh.tried(server, "test -d /root").returncode == 0)
+    policy = stage.engine.ask("inspect_container", server.ref)["HostConfig"]["RestartPolicy"]["Name"]
+    assert policy == ("always" if "BuildahVersion" in stage.engine.facts else "unless-stopped")
+
+
 def test_no_two_machines_have_a_host_key_in_common(create, run_worker, ssh):
     for name in ("web-01", "web-02"):
         create(hostname=name)

@@ -154,7 +154,7 @@ class Local:
     def _made(self, spec: MachineSpec, image: str, place: Place, size: dict[str, int]) -> str:
         """Make the container and return its id."""
         bindings = {machines.SSH_PORT: (place.ip, place.port)} if place.is_published else {}
-        host = {**size, "restart_policy": {"Name": "unless-stopped"}, "port_bindings": bindings}
+        host = {**size, "restart_policy": {"Name": self._engine.restart_policy}, "port_bindings": bindings}
         try:
             made = self._engine.ask(
                 "create_container",

@@ -93,6 +93,11 @@ class Engine:
         """Tell whether memory and processors of a container can be limited."""
         return bool(self.facts.get("MemoryLimit")) and not (self.is_rootless and self.facts.get("CgroupVersion") == "1")
 
+    @property
+    def restart_policy(self) -> str:
+        """The policy that brings machines back when the host starts: Podman's `podman-restart` knows `always` only."""
+        return "always" if "BuildahVersion" in self.facts else "unless-stopped"
+
     def close(self) -> None:
         """Give back the connections."""
         if "api" in self.__dict__:
