@@ -112,6 +112,19 @@ def test_labels_of_the_system_stay_when_users_change_theirs(cloud, backed):
     assert keys == {"mine", "_emulated", "_backed", "_ssh_port"}
 
 
+def test_servers_go_on_when_the_engine_goes_away(cloud, backed, monkeypatch, caplog):
+    uuid = cloud.create("web-1")["uuid"]
+    cloud.set(stop_seconds=0)
+    with monkeypatch.context() as away:
+        away.setenv("DOCKER_HOST", "unix:///nobody/listens.sock")
+        cloud.request("POST", f"/server/{uuid}/stop", json={"stop_server": {"stop_type": "hard"}}).raise_for_status()
+        assert "did not follow: No container engine answers on this machine" in caplog.text
+        cloud.request("DELETE", f"/server/{uuid}?storages=1").raise_for_status()
+    assert backed() == {uuid: "running"}
+    assert backing.tidy() == "each is a container on this machine"
+    assert backed() == {}
+
+
 # ── without an engine ─────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.fixture
 def no_engine(monkeypatch, tmp_path):

@@ -15,7 +15,7 @@ from apps.operations.errors import StepError
 from apps.providers.drivers.base import Connection, Machine, MachineSpec
 from apps.providers.drivers.local import Local, machines
 
-from . import state
+from . import labels, state
 from .answers import refuse
 from .wanted import Given
 
@@ -29,10 +29,10 @@ def installation() -> str:
 
 @contextmanager
 def engine() -> Iterator[Local | None]:
-    """Give the driver of this machine's engine; None where containers are not wanted or there is no engine."""
+    """Give the driver of this machine's engine, whether one is there or not; None where containers are not wanted."""
     driver = Local(Connection(endpoint="", credentials={}, installation=installation()))
     try:
-        yield driver if settings.EMULATOR_MACHINES != "none" and is_usable(driver) else None
+        yield driver if settings.EMULATOR_MACHINES != "none" else None
     finally:
         driver.close()
 
@@ -51,7 +51,7 @@ def is_usable(driver: Local) -> bool:
 def launch(server: str, given: Given, size: Given) -> Machine | None:
     """Make and start a container for a server that is about to be created, as large as this machine allows."""
     with engine() as driver:
-        if driver is None:
+        if driver is None or not is_usable(driver):
             return None
         keys = given.get("login_user", {}).get("ssh_keys", {}).get("ssh_key", [])
         data = given.get("user_data", "")
@@ -114,14 +114,17 @@ def tidy() -> str:
 
 def keep_only(servers: set[str]) -> None:
     """Remove the containers of this emulator whose servers are not there, as a deleted state leaves them behind."""
-    with engine() as driver:
+    with engine() as driver, suppress(StepError):
         for machine in driver.list() if driver is not None else []:
             if machine.server_id not in servers:
                 remove_all(driver, machine.server_id)
 
 
 def each(server: str, act: Callable[[Local, str], None]) -> None:
-    """Do something to a server's container, if there is one; what fails is logged, for the emulator goes on."""
+    """Do something to a server's container, if it has one; what fails is logged, for the emulator goes on."""
+    with state.reading() as db:
+        if not labels.has(db, server, labels.BACKED):
+            return
     with engine() as driver:
         try:
             for machine in driver.find(server) if driver is not None else []:

@@ -11,12 +11,13 @@ Labels = list[dict[str, str]]
 
 # On every server, because no cloud stands behind it. Users cannot send keys that start with an underscore.
 EMULATED = {"key": "_emulated", "value": "yes"}
+BACKED = {"key": "_backed", "value": "yes"}
 KEY = re.compile(r"[!-^`-~][ -~]{1,31}")
 
 
 def backed(ssh_port: int) -> Labels:
     """Say that a container stands behind a server, and at which port its SSH is."""
-    return [{"key": "_backed", "value": "yes"}, {"key": "_ssh_port", "value": str(ssh_port)}]
+    return [BACKED, {"key": "_ssh_port", "value": str(ssh_port)}]
 
 
 def of_system(labels: Labels) -> Labels:
@@ -61,6 +62,12 @@ def store(db: sqlite3.Connection, server: str, labels: Labels) -> None:
     db.execute("DELETE FROM labels WHERE server = ?", [server])
     rows = [(server, label["key"], label["value"]) for label in labels]
     db.executemany("INSERT INTO labels VALUES (?, ?, ?)", rows)
+
+
+def has(db: sqlite3.Connection, server: str, label: dict[str, str]) -> bool:
+    """Tell whether a server has exactly this label."""
+    sql = "SELECT 1 FROM labels WHERE server = ? AND key = ? AND value = ?"
+    return db.execute(sql, [server, label["key"], label["value"]]).fetchone() is not None
 
 
 def condition(filters: list[str]) -> tuple[str, list[str]]:
