@@ -55,7 +55,7 @@ def strangers(account: Account, machines: Iterable[Machine], held: set[str], beg
     """
     listed = list(machines)
     marks = {machine.server_id for machine in listed}
-    rows = {row.id: row for row in Server.objects.filter(provider=account.provider) if row.id in marks}
+    rows = Server.objects.filter(provider=account.provider).in_bulk(marks)
     leaving = just_deleted(began)
     return [
         machine
