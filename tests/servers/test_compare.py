@@ -253,3 +253,9 @@ def test_a_worker_that_lost_its_lease_writes_nothing(up, cloud):
     with pytest.raises(LeaseLost):
         compare_servers(Context(Operation.objects.get(pk=operation.pk), lease, transitions.write))
     assert seen(server) == ("running", "")
+
+
+def test_it_leaves_out_accounts_that_never_worked(account):
+    type(account).objects.create(provider="local", name="default")
+    drift.compare_all()
+    assert [operation.params["account"] for operation in Operation.objects.filter(kind=drift.COMPARE)] == [account.pk]

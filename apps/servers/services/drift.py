@@ -46,10 +46,15 @@ def compare_account(*, account: Account, actor: User | None = None) -> Operation
 
 
 def compare_all() -> None:
-    """Queue the comparison of every enabled account, leaving out those under way."""
-    for account in Account.objects.filter(enabled=True):
+    """Queue the comparison of every account in use, leaving out those under way."""
+    for account in accounts_in_use():
         with suppress(TargetBusy):
             compare_account(account=account)
+
+
+def accounts_in_use() -> QuerySet[Account]:
+    """Select the enabled accounts that have worked once: no other can have machines."""
+    return Account.objects.filter(enabled=True).exclude(refreshed_at=None)
 
 
 # ── what is left alone ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,14 +16,16 @@ from apps.servers.services import drift
 
 
 class Command(BaseCommand):
-    help = "Compare every enabled account's machines with its servers and print what differs; needs a running worker."
+    help = (
+        "Compare the machines of every account in use with its servers and print what differs; needs a running worker."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--wait", type=float, default=120, help="seconds to wait for the worker (default 120)")
 
     def handle(self, *args: Any, wait: float, **options: Any) -> None:
         give_up = time.monotonic() + wait
-        for account, operation in [(each, submitted(each)) for each in Account.objects.filter(enabled=True)]:
+        for account, operation in [(each, submitted(each)) for each in drift.accounts_in_use()]:
             while not operation.has_ended and time.monotonic() < give_up:
                 time.sleep(0.1)
                 operation.refresh_from_db()
