@@ -140,6 +140,20 @@ def test_it_fails_without_usable_credentials(create, shown, account, run_worker)
     assert "hush" not in str(shown(operation)) + str(list(Operation.objects.get().events.values()))
 
 
+def test_it_waits_for_a_machine_that_the_cloud_does_not_show_yet(create, shown, cloud, step, settings):
+    settings.DOUBT_SECONDS = 60
+    cloud.set(boot_seconds=60)
+    operation = create()
+    step()
+    cloud.vanish(cloud.servers()[0]["uuid"])
+    step()
+    assert shown(operation)["status"] == "running"
+    assert "does not show it yet" in Operation.objects.get().note
+    settings.DOUBT_SECONDS = 0
+    step()
+    assert (shown(operation)["status"], Operation.objects.get().error_code) == ("failed", "MACHINE_GONE")
+
+
 # ── refusals ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     ("field", "value", "told"),

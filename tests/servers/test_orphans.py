@@ -235,3 +235,15 @@ def test_it_is_held_by_one_operation(stray, adopt, delete):
 def test_it_does_not_find_what_is_not_there(id, api, alice, workspace):
     refused(api(alice).delete(f"/v1/orphans/{id}"), 404)
     refused(api(alice).post(f"/v1/orphans/{id}/adopt", {"workspace": "production"}), 404)
+
+
+def test_no_server_is_repaired_while_its_second_machine_is_being_deleted(up, cloud, run_worker, api, alice, delete):
+    server = up()
+    cloud.create("twin", labels=marked(server.id))
+    Server.objects.update(drift="stopped")
+    compare(run_worker)
+    Server.objects.update(drift="stopped")
+    operation = delete(Orphan.objects.get()).json()
+    for verb in ("adopt", "forget"):
+        said = refused(api(alice).post(f"/v1/servers/{server.id}/{verb}"), 409, "CONFLICT")
+        assert operation["id"] in said["message"]

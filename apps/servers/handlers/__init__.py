@@ -48,6 +48,8 @@ def create_server(context: Context) -> Done | Wait:
 def wait_until_up(context: Context, server: Server) -> Done | Wait:
     """Look whether the machine is up; the states of all machines of an account come from one list."""
     if server.seen_state != "running" and (server := look_at_all(server)).seen_state in ("", "gone"):
+        if may_be_unknown_yet(context) and not is_shown(server):
+            return poll(context, f"{server.ref} was ordered a moment ago; {server.account} does not show it yet")
         server = look_at_one(server)
     if server.seen_state == "running" and not server.ip_address:  # neither the order nor the list has told it
         server = look_at_one(server)
@@ -56,6 +58,19 @@ def wait_until_up(context: Context, server: Server) -> Done | Wait:
     if server.seen_state == "stopped":
         switch_on(context, server)
     return poll(context, f"{server.ref} is {server.seen_state} at {server.account}")
+
+
+def is_shown(server: Server) -> bool:
+    """Ask the cloud whether it knows the machine that its list did not show."""
+    with connected(server.account) as cloud:
+        return cloud.get(server.ref) is not None
+
+
+def may_be_unknown_yet(context: Context) -> bool:
+    """Tell whether the machine was ordered so short ago that a cloud may not know it everywhere."""
+    asked_at = context.state.get("asked_at")
+    sure_at = asked_at and datetime.fromisoformat(asked_at) + timedelta(seconds=settings.DOUBT_SECONDS)
+    return bool(sure_at and timezone.now() < sure_at)
 
 
 def switch_on(context: Context, server: Server) -> None:

@@ -10,7 +10,7 @@ from apps.accounts.models import User
 from apps.operations import services as operations
 from apps.operations.models import Operation
 from apps.servers.errors import NotDrifted, NotGone, ServerProtected
-from apps.servers.models import Drift, Server
+from apps.servers.models import Drift, Orphan, Server
 from apps.servers.services import CREATE, evictors, forget, free_target, locked_server, occupants
 from apps.servers.services.drift import NONE
 from apps.servers.services.limits import free_slot
@@ -61,9 +61,14 @@ def forget_server(*, server_id: str, actor: User | None, workspace: str | None =
 
 
 def free_server(server_id: str, workspace: str | None) -> Server:
-    """Return a server under lock, with no operation on it. Raises NotFound, OtherWorkspace, TargetBusy."""
+    """Return a server under lock, with no operation on it or on an orphan that carries its mark.
+
+    Raises NotFound, OtherWorkspace, TargetBusy.
+    """
     server = locked_server(server_id, workspace)
     free_target(server, force=False)
+    for orphan in Orphan.objects.filter(server_id=server.id):
+        operations.refuse_if_busy(orphan.target)
     return server
 
 
