@@ -86,14 +86,14 @@ def test_it_shows_and_stores_no_secret(
         run_worker()
         cloud.heal()
     services.refresh_all()
-    run_worker(rounds=100)
+    run_worker()
     answers.append(api(alice).post("/v1/servers/create", body))  # one that succeeds
     run_worker()
     Account.objects.filter(pk=account.pk).update(
         sealed_credentials=Account.objects.get(provider="upcloud", name="secretive").sealed_credentials
     )
     answers.append(api(alice).post("/v1/servers/create", {**body, "hostname": "web-02"}))  # one that fails
-    run_worker(rounds=100)
+    run_worker()
     assert Operation.objects.filter(error_code="PROVIDER_AUTH").exists()
     answers += [
         api(chief).generic(route.method, route.url, b"{}", content_type="application/json") for route in routes()

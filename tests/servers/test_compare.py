@@ -49,7 +49,7 @@ def test_it_finds_a_machine_that_was_stopped_and_that_it_runs_again(up, cloud, r
 def test_it_finds_a_machine_that_was_started(up, cloud, api, alice, run_worker):
     server = up()
     api(alice).post(f"/v1/servers/{server.id}/stop")
-    run_worker(rounds=3000)
+    run_worker()
     assert seen(server) == ("stopped", "")
     switch(cloud, server, "start")
     compare(run_worker)

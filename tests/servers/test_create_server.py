@@ -102,7 +102,7 @@ def test_it_does_not_believe_a_list_that_lacks_the_machine(create, cloud, step, 
     create()
     step()
     cloud.shorten_next_list(keep=0, total=0)
-    run_worker(rounds=2000)
+    run_worker()
     assert Server.objects.get().status == "running"
 
 
@@ -112,7 +112,7 @@ def test_it_asks_for_many_states_by_one_list(create, cloud, step, run_worker):
         create(hostname=f"web-{number}")
     step()
     before = cloud.calls("GET", r"/server/0")
-    run_worker(rounds=3000)
+    run_worker()
     assert Server.objects.filter(status="running").count() == 10
     assert cloud.calls("GET", r"/server/0") == before
     assert cloud.calls("GET", r"/server$") <= 4

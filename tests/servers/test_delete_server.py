@@ -34,7 +34,7 @@ def test_it_stops_a_machine_that_takes_its_time(up, delete, cloud, run_worker):
     server = up()
     cloud.set(stop_seconds=0.3)
     delete(server)
-    run_worker(rounds=2000)
+    run_worker()
     assert cloud.servers() == cloud.disks() == []
 
 
@@ -104,7 +104,7 @@ def test_force_takes_over_from_an_operation_at_rest(create, delete, shown, cloud
     creation = create()
     step()
     deletion = delete(Server.objects.get(), {"force": True}).json()
-    run_worker(rounds=2000)
+    run_worker()
     assert (shown(creation)["status"], shown(deletion)["status"]) == ("cancelled", "completed")
     assert cloud.servers() == cloud.disks() == []
 

@@ -172,7 +172,7 @@ def test_it_refuses_another_workspace_than_the_account_s(stray, adopt):
 def test_it_leaves_nothing(stray, delete, cloud, shown, run_worker):
     cloud.set(stop_seconds=0.2)
     operation = delete(stray).json()
-    run_worker(rounds=2000)
+    run_worker()
     assert shown(operation)["result"] == {"orphan_id": stray.id, "ref": stray.ref}
     assert not Orphan.objects.exists()
     assert [disk["title"] for disk in cloud.disks()] == []

@@ -46,7 +46,7 @@ def test_a_cancelled_creation_is_taken_back_all_the_same(api, alice, body, cloud
     operation = api(alice).post("/v1/servers", {**body, "protected": True}).json()
     step()
     api(alice).post(f"/v1/operations/{operation['id']}/cancel")
-    run_worker(rounds=2000)
+    run_worker()
     assert cloud.servers() == []
     assert not Server.objects.exists()
 

@@ -25,7 +25,7 @@ def test_it_does_not_believe_a_machine_that_has_not_gone_down_yet(up, switch, sh
         step()
     assert cloud.servers()[0]["state"] == "started"
     assert shown(operation)["status"] == "running"
-    run_worker(rounds=3000)
+    run_worker()
     assert shown(operation)["status"] == "completed"
     assert Operation.objects.get(pk=operation["id"]).state["down"] is True
     assert len(cloud.events("restart")) == 1
@@ -68,7 +68,7 @@ def test_it_does_not_ask_again_when_the_lost_answer_was_yes(up, switch, shown, c
     cloud.set(boot_seconds=0.6)
     cloud.lose_next_answer(path="/restart$")
     operation = switch("reboot", server).json()
-    run_worker(rounds=3000)
+    run_worker()
     assert shown(operation)["status"] == "completed"
     assert len(cloud.events("restart")) == 1
 
@@ -120,5 +120,5 @@ def test_cancelled_midway_it_waits_until_the_machine_is_at_rest(
     step()
     assert api(alice).post(f"/v1/operations/{operation['id']}/cancel").json()["status"] == "cancelled"
     assert Operation.objects.get(pk=operation["id"]).due_at is not None
-    run_worker(rounds=3000)
+    run_worker()
     assert (Server.objects.get().status, cloud.servers()[0]["state"]) == ("running", "started")

@@ -57,7 +57,7 @@ def test_it_waits_for_one_that_is_on_its_way(stopped, switch, shown, cloud, outs
     operation = switch("start", stopped).json()
     step()
     assert "is starting at upcloud/default" in Operation.objects.get(pk=operation["id"]).note
-    run_worker(rounds=2000)
+    run_worker()
     assert shown(operation)["result"]["changed"] is False
     assert len(cloud.events("start")) == 1
 

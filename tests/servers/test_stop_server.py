@@ -40,7 +40,7 @@ def test_it_waits_until_the_machine_has_stopped(booting, switch, shown, cloud, s
         step()
     assert shown(operation)["status"] == "running"
     assert "is running at upcloud/default" in Operation.objects.get(pk=operation["id"]).note
-    run_worker(rounds=2000)
+    run_worker()
     assert Server.objects.get().status == "stopped"
     assert len(cloud.events("stop")) == 1  # asked once, though it went on looking as if it ran
 
@@ -90,7 +90,7 @@ def test_a_worker_that_died_after_asking_is_followed_by_one_that_looks(booting, 
     switch("stop", server)
     step()
     Operation.objects.unfinished().update(state={"asked_at": "2020-01-01T00:00:00+00:00"})  # nothing more was stored
-    run_worker(rounds=2000)
+    run_worker()
     assert Server.objects.get().status == "stopped"
 
 
@@ -147,7 +147,7 @@ def test_it_asks_for_many_states_by_one_list(booting, switch, cloud, step, run_w
         switch("stop", server)
     step()
     before = cloud.calls("GET", r"/server/0")
-    run_worker(rounds=3000)
+    run_worker()
     assert Server.objects.filter(status="stopped").count() == 8
     assert cloud.calls("GET", r"/server/0") == before + 8  # each confirms once what the list has shown
     assert len(cloud.events("stop")) == 8
@@ -175,7 +175,7 @@ def test_cancelled_midway_the_row_says_what_became_of_the_machine(
     operation = switch("stop", server).json()
     step()
     assert cancel(operation)["status"] == "cancelled"
-    run_worker(rounds=2000)  # the machine still shows that it runs, and is known to have been told to stop
+    run_worker()  # the machine still shows that it runs, and is known to have been told to stop
     assert (shown(operation)["status"], shown(operation)["error"]) == ("cancelled", None)
     assert Server.objects.get().status == "stopped"
     assert Operation.objects.get(pk=operation["id"]).due_at is None

@@ -18,7 +18,7 @@ def run(api, account, run_worker):
         body = {"workspace": "production", "workflow_type": type, "parameters": parameters}
         answer = api(person).post("/v1/workflows/submit", body)
         assert answer.status_code == 200, answer.content
-        run_worker(200)
+        run_worker()
         return api(person).get(f"/v1/operations/{answer.json()['id']}").json()
 
     return submitted

@@ -27,7 +27,7 @@ def until(question, seconds=10):
 
 
 def test_it_goes_down_and_comes_up_the_same(cloud, driver, running, witness):
-    cloud.set(boot_seconds=0.4)
+    cloud.set(boot_seconds=2)
     driver.reboot(running.ref)
     until(lambda: witness.get_server(running.ref).state == "maintenance")
     until(lambda: witness.get_server(running.ref).state == "started")
