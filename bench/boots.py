@@ -26,7 +26,7 @@ def main() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     settings = {"ENVIRONMENT": "development", "PORT": str(port), "WORKERS": "2", "EMULATOR_BOOT_SECONDS": BOOT_SECONDS}
-    settings |= {"EMULATOR_MACHINES": "none"}
+    settings |= {"EMULATOR_MACHINES": "none", "EMULATOR_STATE": f"{os.environ['VAR_DIR']}/emulator-{port}.sqlite3"}
     with scratch_database(os.environ["DATABASE_URL"]) as url:
         serve({**os.environ, **{name: str(value) for name, value in settings.items()}, "DATABASE_URL": url}, port)
 

@@ -27,6 +27,11 @@ def installation() -> str:
     return "emulator-" + hashlib.sha256(str(settings.EMULATOR_STATE).encode()).hexdigest()[:8]
 
 
+def are_wanted() -> bool:
+    """Tell whether containers are to stand behind servers, where there is an engine."""
+    return settings.EMULATOR_MACHINES != "none"
+
+
 @contextmanager
 def engine() -> Iterator[Local | None]:
     """Give the driver of this machine's engine, whether one is there or not; None where containers are not wanted."""
@@ -100,7 +105,7 @@ def tidy() -> str:
     """Remove containers whose servers are gone with a deleted state; says what stands behind new servers, and why."""
     with state.reading() as db:
         keep_only({row["uuid"] for row in db.execute("SELECT uuid FROM servers")})
-    if settings.EMULATOR_MACHINES == "none":
+    if not are_wanted():
         return "nothing stands behind them, by EMULATOR_MACHINES=none"
     driver = Local(Connection(endpoint="", credentials={}, installation=installation()))
     try:

@@ -29,12 +29,10 @@ PUBLIC_NETWORK = "03000000-0000-4000-8044-000000000000"
 
 
 def create(call: Call) -> Answer:
-    """Answer `POST /server`: check, make the container if there is to be one, then check again and write all down."""
+    """Answer `POST /server`: make the container if there is to be one, then check and write all down."""
     given = call.wrapped("server")
-    with state.reading() as db:
-        size, _ = checked(call, db, given)
     own = f"00{str(uuid.uuid4())[2:]}"
-    machine = containers.launch(own, given, size)
+    machine = launched(call, given, own) if containers.are_wanted() else None
     try:
         with state.changing() as db:
             return stored(call, db, given, own, machine)
@@ -42,6 +40,13 @@ def create(call: Call) -> Answer:
         if machine:
             containers.remove(own)
         raise
+
+
+def launched(call: Call, given: wanted.Given, own: str) -> Machine | None:
+    """Make a container for what can be created, checked before as well: an engine takes its time."""
+    with state.reading() as db:
+        size, _ = checked(call, db, given)
+    return containers.launch(own, given, size)
 
 
 def checked(call: Call, db: sqlite3.Connection, given: wanted.Given) -> tuple[dict[str, str], list[disks.Disk]]:
