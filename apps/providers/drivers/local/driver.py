@@ -176,11 +176,11 @@ class Local:
         return made["Id"]
 
     def _size(self, cpus: int, memory_mib: int) -> dict[str, int]:
-        """Return the limits, as far as the engine can set them."""
+        """Return the limits, as far as the engine can set them and the machine has the processors."""
         if not self._engine.limits_resources:
             return {}
-        memory = memory_mib * 2**20
-        return {"nano_cpus": cpus * 10**9, "mem_limit": memory, "memswap_limit": memory}
+        memory, processors = memory_mib * 2**20, min(cpus, self._engine.facts["NCPU"])
+        return {"nano_cpus": processors * 10**9, "mem_limit": memory, "memswap_limit": memory}
 
     def _place(self) -> Place:
         """Choose where a new machine is to be reached."""
