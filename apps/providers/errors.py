@@ -29,6 +29,12 @@ class CatalogueUnread(Unavailable):
     message = "The plans of {provider} have not been read yet; run `manage.py refresh_catalogue`, then try again."
 
 
+class AccountUnusable(Unavailable):
+    """The account has never worked, for a reason that is known."""
+
+    message = "{provider} cannot be used now: {problem}"
+
+
 class AccountExists(Conflict):
     """Another account of the provider has the name, in the same workspace or shared by all."""
 

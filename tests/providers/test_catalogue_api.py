@@ -68,6 +68,15 @@ def test_a_test_of_the_connection_tells_too(get, account, cloud, run_worker):
     assert upcloud(get)["problem"] is None
 
 
+def test_an_order_is_told_why_an_account_has_never_worked(api, alice, body, account):
+    Account.objects.update(refreshed_at=None, problem="No container engine answers on this machine.")
+    said = refused(api(alice).post("/v1/servers/create", body), 503, "SERVICE_UNAVAILABLE")["message"]
+    assert said == "upcloud cannot be used now: No container engine answers on this machine."
+    Account.objects.update(problem="")
+    said = refused(api(alice).post("/v1/servers/create", body), 503, "SERVICE_UNAVAILABLE")["message"]
+    assert "have not been read yet" in said
+
+
 def test_what_was_read_long_ago_is_marked(get, account):
     Account.objects.update(refreshed_at=timezone.now() - timedelta(hours=4))
     for path in PATHS[1:]:

@@ -18,7 +18,7 @@ from apps.accounts.models import User
 from apps.operations.errors import TargetBusy
 from apps.operations.models import Operation
 from apps.operations.services import submit
-from apps.providers.errors import CatalogueUnread, UnknownPlan, UnknownProvider, UnknownZone
+from apps.providers.errors import AccountUnusable, CatalogueUnread, UnknownPlan, UnknownProvider, UnknownZone
 from apps.providers.models import Account, Image, Plan, Zone
 from apps.providers.services.offers import offered
 from apps.system.errors import NotFound
@@ -40,13 +40,13 @@ def offering(workspace: Workspace, *, provider: str, plan: str, zone: str) -> Of
     """Return the workspace's account at the provider and the plan that is meant, both checked against its catalogue.
 
     A plan's own name goes before the portable meaning of names like `2xCPU-4GB`. Raises UnknownProvider,
-    CatalogueUnread, UnknownPlan, UnknownZone.
+    AccountUnusable, CatalogueUnread, UnknownPlan, UnknownZone.
     """
     account = Account.objects.usable_in(workspace).filter(provider=provider).offering(plan, zone).first()
     if account is None:
         raise unknown_provider(workspace, provider)
     if account.refreshed_at is None:
-        raise CatalogueUnread(provider=provider)
+        raise unread(account)
     if not account.has_zone:
         raise UnknownZone(provider=provider, zone=zone, hint=nearest(zone, account.zones), field="zone")
     size = plan if account.has_plan else fitting(account, plan, zone)
@@ -73,6 +73,13 @@ def cost(plan: Plan, zone: str) -> tuple[bool, Decimal]:
     """Return what a plan is sorted by: whether its price is unknown, and the price."""
     price = plan.price_in(zone)
     return (price is None, Decimal(price["monthly"]) if price else Decimal(0))
+
+
+def unread(account: Account) -> CatalogueUnread | AccountUnusable:
+    """Say why nothing can be ordered at an account that was never read."""
+    if account.problem:
+        return AccountUnusable(provider=account.provider, problem=account.problem)
+    return CatalogueUnread(provider=account.provider)
 
 
 def unknown_provider(workspace: Workspace, provider: str) -> UnknownProvider:
