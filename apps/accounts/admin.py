@@ -4,25 +4,49 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import ManyToManyField, QuerySet
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, ManyToManyField, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from apps.accounts.models import User
-from apps.accounts.services import ROLES, exceeds, grantable_groups, grantable_permissions
+from apps.accounts.services import ROLES, end_sessions, exceeds, grantable_groups, grantable_permissions
+from apps.system.admin import ago, badge, list_of
+from apps.system.admin.bounded_search import BoundedSearch
+from apps.system.admin.saved_views import SavedViewsMixin
 
 admin.site.unregister(Group)
+# What the framework calls groups are the roles. This changes words only, and no migration.
+Group._meta.verbose_name, Group._meta.verbose_name_plural = "role", "roles"
+
+WHAT_ROLES_GIVE = "A user may do what any of them allows."
+
+
+def signed_in(request: HttpRequest) -> User:
+    """Return the user of a request. Raises PermissionDenied without one; the site lets nobody else in."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
-    """Users; their tokens die when the password changes or `active` is taken away."""
+class UserAdmin(SavedViewsMixin, BoundedSearch, DjangoUserAdmin, ModelAdmin):
+    """Users; their sessions and tokens die when the password changes or `active` is taken away."""
 
-    list_display = ("username", "role_names", "is_active", "is_staff", "is_superuser", "last_login")
-    list_filter = ("is_active", "is_staff", "groups")
+    actions = ["end_all_sessions"]
+    form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
+
+    list_display = ("username", "role_names", "state", "seen")
+    search_help_text = "Part of the username, the names or the address"
+    list_filter = ("is_active", "groups")
     show_facets = admin.ShowFacets.NEVER
     fieldsets = (
         (None, {"fields": ("username", "password")}),
@@ -30,17 +54,29 @@ class UserAdmin(DjangoUserAdmin):
         (
             "What the user may do",
             {
-                "fields": ("is_active", "groups", "is_staff", "is_superuser", "user_permissions"),
-                "description": "The groups are the roles. Staff may enter this site; role admin should be staff too.",
+                "fields": ("is_active", "groups", "is_superuser", "user_permissions"),
+                "description": "Each role may enter this site, and do here what it may do at all.",
             },
         ),
         ("Times", {"fields": ("last_login", "date_joined")}),
     )
+    add_fieldsets = ((None, {"fields": ("username", "password1", "password2", "groups")}),)
     readonly_fields = ("last_login", "date_joined")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """Read the roles of all users at once."""
         return super().get_queryset(request).prefetch_related("groups")
+
+    @admin.display(description="status", ordering="is_active")
+    def state(self, user: User) -> SafeString:
+        """Show whether the user may log in, and who may do anything."""
+        shown = badge("active") if user.is_active else badge("disabled", "stopped")
+        return format_html("{} {}", shown, badge("superuser", "warning")) if user.is_superuser else shown
+
+    @admin.display(description="last login", ordering="last_login")
+    def seen(self, user: User) -> str:
+        """Show when the user last logged in."""
+        return ago(user.last_login, empty="never")
 
     @admin.display(description="roles")
     def role_names(self, user: User) -> str:
@@ -53,32 +89,74 @@ class UserAdmin(DjangoUserAdmin):
         return (*super().get_readonly_fields(request, obj), *own)
 
     def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **options: Any) -> Any:
-        """Offer only the roles that give no more than one's own permissions."""
-        if db_field.name == "groups":
-            options["queryset"] = grantable_groups(request.user).order_by("name")
-        return super().formfield_for_manytomany(db_field, request, **options)
+        """Offer only the roles that give no more than one's own permissions, each to be ticked."""
+        if db_field.name != "groups":
+            return super().formfield_for_manytomany(db_field, request, **options)
+        options["queryset"] = grantable_groups(signed_in(request)).order_by("name")
+        return db_field.formfield(
+            **options, label="Roles", help_text=WHAT_ROLES_GIVE, widget=UnfoldAdminCheckboxSelectMultipleWidget
+        )
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Refuse to change who may do more."""
-        return super().has_change_permission(request, obj) and not (obj and exceeds(obj, request.user))
+        return super().has_change_permission(request, obj) and not (obj and exceeds(obj, signed_in(request)))
+
+    @admin.action(description="End all sessions of selected users", permissions=["change"])
+    def end_all_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
+        """End tokens and browser sessions of each user who may not do more than the caller."""
+        for user in queryset:
+            if not self.has_change_permission(request, user):
+                self.message_user(request, f"{user} may do more than you; nothing was ended.", messages.ERROR)
+                continue
+            end_sessions(user)
+            self.log_change(request, user, "Ended all sessions.")
+            self.message_user(request, f"All sessions and tokens of {user} have ended.", messages.SUCCESS)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Refuse to delete oneself, or who may do more."""
-        refused = obj is not None and (obj == request.user or exceeds(obj, request.user))
+        refused = obj is not None and (obj == request.user or exceeds(obj, signed_in(request)))
         return super().has_delete_permission(request, obj) and not refused
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin):
-    """Groups; the four documented roles stay as they are documented."""
+class GroupAdmin(BoundedSearch, DjangoGroupAdmin, ModelAdmin):
+    """Roles; the four documented ones stay as they are documented."""
 
+    list_display = ("name", "holders", "allowed")
+    search_help_text = "Part of a name"
     show_facets = admin.ShowFacets.NEVER
 
-    def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **options: Any) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        """Read what all roles allow, and how many users have them."""
+        users = Count("user", filter=Q(user__is_active=True))
+        return super().get_queryset(request).annotate(user_count=users).prefetch_related("permissions")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Group | None = None) -> Any:
+        """Show what a role that cannot be changed allows in words."""
+        fields = ("name", "holders", "allowed") if obj and not self.has_change_permission(request, obj) else None
+        return [(None, {"fields": fields})] if fields else super().get_fieldsets(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> tuple[str, ...]:
+        """Let only what the role is be changed."""
+        return ("holders", "allowed")
+
+    @admin.display(description="active users")
+    def holders(self, group: Any) -> SafeString:
+        """Show how many users have it, as a link to them."""
+        return format_html('<a href="{}">{}</a>', list_of(User, groups__id__exact=group.pk), group.user_count)
+
+    @admin.display(description="allows to")
+    def allowed(self, group: Group) -> str:
+        """Show what it allows."""
+        return ", ".join(sorted(permission.name.removeprefix("Can ") for permission in group.permissions.all())) or "-"
+
+    def formfield_for_manytomany(
+        self, db_field: ManyToManyField, request: HttpRequest | None = None, **options: Any
+    ) -> Any:
         """Offer only one's own permissions."""
         field = super().formfield_for_manytomany(db_field, request, **options)
-        if db_field.name == "permissions":
-            field.queryset = grantable_permissions(request.user).select_related("content_type")
+        if db_field.name == "permissions" and field is not None and request is not None:
+            field.queryset = grantable_permissions(signed_in(request)).select_related("content_type")
         return field
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
@@ -93,4 +171,4 @@ class GroupAdmin(DjangoGroupAdmin):
         """Tell whether the user may change the group at all."""
         if group is None:
             return True
-        return group.name not in ROLES and grantable_groups(request.user).filter(pk=group.pk).exists()
+        return group.name not in ROLES and grantable_groups(signed_in(request)).filter(pk=group.pk).exists()

@@ -7,7 +7,7 @@ from django.db.models.signals import post_migrate
 
 
 class AccountsConfig(AppConfig):
-    """Create the roles after each migrate."""
+    """Create the roles and triggers after each migrate."""
 
     name = "apps.accounts"
     label = "accounts"
@@ -15,6 +15,7 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Listen for the end of a migration."""
         post_migrate.connect(create_roles, sender=self)
+        post_migrate.connect(create_triggers, sender=self)
 
 
 def create_roles(using: str, **kwargs: Any) -> None:
@@ -26,3 +27,10 @@ def create_roles(using: str, **kwargs: Any) -> None:
     for config in apps.get_app_configs():
         create_permissions(config, verbosity=0, using=using)
     ensure_roles()
+
+
+def create_triggers(using: str, **kwargs: Any) -> None:
+    """Create the database's triggers where they are missing."""
+    from apps.accounts.triggers import ensure_triggers
+
+    ensure_triggers(using)

@@ -6,7 +6,7 @@ from apps.system.errors import Invalid, Unauthorized
 
 
 class InvalidCredentials(Unauthorized):
-    """User name or password is wrong, or the user is not active; which of them is not told."""
+    """User name or password is wrong, or the user is not active; the answer does not say which."""
 
     code = "INVALID_CREDENTIALS"
     message = "The user name or the password is wrong."
@@ -32,7 +32,7 @@ class UnknownRole(Invalid):
 
 
 class NamedTwice(Invalid):
-    """A user is to be there twice; which role counts, nobody could say."""
+    """A user is named twice, perhaps with two roles."""
 
     message = "{username} is named more than once."
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -34,14 +33,3 @@ class TokenAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Any) -> str:
         """Return the challenge of a 401."""
         return 'Bearer realm="api"'
-
-
-class TokenScheme(OpenApiAuthenticationExtension):
-    """Describe the bearer token to OpenAPI."""
-
-    target_class = TokenAuthentication
-    name = "token"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        """Return the security scheme."""
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from apps.accounts import services
-from apps.accounts.services import ROLES, NewUser, Seeded
+from apps.accounts.services import ROLES, NewUser, SeedResult
 from apps.system.errors import DomainError
 
 FIELDS = {"username", "role", "password"}
@@ -29,10 +29,10 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
 
     def handle(self, *args: Any, names: list[str], file: Path | None, dry_run: bool, **options: Any) -> None:
-        wanted = [*(read(file) if file else ()), *map(named, names)] if file or names else of_the_roles()
+        requested = [*(read(file) if file else ()), *map(named, names)] if file or names else of_the_roles()
         try:
             with transaction.atomic():
-                seeded = services.seed_users(users=wanted, check_strength=not settings.DEVELOPMENT)
+                seeded = services.seed_users(users=requested, check_strength=not settings.DEVELOPMENT)
                 transaction.set_rollback(dry_run)
         except DomainError as refusal:
             raise CommandError(refusal.text) from refusal
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             self.stdout.write(line(user, dry_run))
 
 
-def line(user: Seeded, dry_run: bool) -> str:
+def line(user: SeedResult, dry_run: bool) -> str:
     """Say what became of a user."""
     password = f"   password: {user.generated}" if user.generated and not dry_run else ""
     return f"{'would be ' if dry_run else ''}{user.outcome:<10} {user.username} ({user.role}){password}"
@@ -61,8 +61,10 @@ def read(path: Path) -> list[NewUser]:
     """Read a YAML file of users. Raises CommandError saying what is wrong with it."""
     try:
         rows = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{path} cannot be read: {error.__class__.__name__}.") from error
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path} cannot be read: it is not UTF-8.") from error
     except (yaml.YAMLError, ValueError) as error:  # the latter for dates that no calendar has
         raise CommandError(f"{path} is not YAML: {getattr(error, 'problem_mark', 'see the file')}.") from error
     if not isinstance(rows, list):
