@@ -6,8 +6,9 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
-from apps.system.admin import Button, ReadOnlyAdmin, ServiceForm
+from apps.system.admin import Button, ReadOnlyAdmin, ServiceForm, ago, copyable
 from apps.workspaces import services
 from apps.workspaces.models import Workspace
 
@@ -20,7 +21,7 @@ class WorkspaceForm(ServiceForm):
     class Meta:
         model = Workspace
         fields = ["name", "path"]
-        help_texts = {"path": "Absolute and normalised, such as /opt/workspaces/production."}
+        help_texts = {"path": "Absolute and normalized, such as /opt/workspaces/production."}
 
     def act(self) -> Workspace:
         """Create the workspace."""
@@ -34,15 +35,19 @@ class WorkspaceAdmin(ReadOnlyAdmin):
     read_permission = "workspace_read"
     add_permission = "workspace_create"
     form = WorkspaceForm
-    list_display = ("name", "path", "active", "last_used_at", "created_at")
+    add_label = "Add a workspace"
+    empty_text = "Servers, services and workflows belong to a workspace."
+    first_step = "Add the first one."
+    list_display = ("name", "path", "active", "last_used", "created")
     search_fields = ("name", "path")
+    search_help_text = "Part of a name or path"
     actions = ["activate"]
 
-    def get_fields(self, request: HttpRequest, obj: Workspace | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Workspace | None = None) -> tuple[str, ...]:
         """Ask for less than is shown afterwards."""
         if obj is None:
-            return ["name", "path", "activate"]
-        return ["name", "path", "active", "last_used_at", "created_at", "ssh_public_key"]
+            return ("name", "path", "activate")
+        return ("name", "path", "active", "last_used", "created", "public_key")
 
     def has_workspace_create_permission(self, request: HttpRequest) -> bool:
         """Ask for the permission to create workspaces."""
@@ -60,6 +65,21 @@ class WorkspaceAdmin(ReadOnlyAdmin):
             return f"{workspace} is the active workspace now."
 
         self.act_on_each(request, queryset, move, note="Made active.")
+
+    @admin.display(description="last used", ordering="last_used_at")
+    def last_used(self, row: Workspace) -> SafeString | str:
+        """Show when something was last submitted in it."""
+        return ago(row.last_used_at, empty="never")
+
+    @admin.display(description="created", ordering="created_at")
+    def created(self, row: Workspace) -> SafeString | str:
+        """Show when it was created."""
+        return ago(row.created_at)
+
+    @admin.display(description="SSH public key")
+    def public_key(self, row: Workspace) -> SafeString | str:
+        """Show the key that servers of the workspace trust."""
+        return copyable(row.ssh_public_key) if row.ssh_public_key else "-"
 
     def buttons(self, request: HttpRequest, row: Workspace) -> list[Button]:
         """Offer to make it active."""

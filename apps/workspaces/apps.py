@@ -11,6 +11,6 @@ class WorkspacesConfig(AppConfig):
 
     def ready(self) -> None:
         """Register where this app keeps sealed secrets."""
-        from apps.system.vault import register_place
+        from apps.system.encryption import register_secret_field
 
-        register_place("workspaces.Workspace", "sealed_ssh_key")
+        register_secret_field("workspaces.Workspace", "sealed_ssh_key")

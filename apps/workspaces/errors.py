@@ -12,9 +12,9 @@ class UnknownWorkspace(Invalid):
 
 
 class BadPath(Invalid):
-    """The path is relative, not normalised or has odd characters."""
+    """The path is relative, not normalized or has odd characters."""
 
-    message = "Give an absolute, normalised path without . or .. parts, such as /opt/workspaces/{name}."
+    message = "Give an absolute, normalized path without . or .. parts, such as /opt/workspaces/{name}."
 
 
 class NameTaken(Conflict):

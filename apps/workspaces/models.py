@@ -1,4 +1,4 @@
-"""Workspaces: who works where."""
+"""Workspaces, and which one is active."""
 
 from __future__ import annotations
 

@@ -6,18 +6,16 @@ import posixpath
 import re
 from datetime import timedelta
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from apps.system.services import refused_as
-from apps.system.vault import seal, unseal
+from apps.system.database import integrity_error_as
+from apps.system.encryption import seal, unseal
 from apps.workspaces.errors import AnotherActivated, BadPath, NameTaken, PathTaken, UnknownWorkspace
 from apps.workspaces.models import Workspace
 
-PATH = re.compile(r"/[\w.@+-]+(/[\w.@+-]+)*", re.ASCII)
+PATH = re.compile(r"/[A-Za-z0-9_.@+-]+(/[A-Za-z0-9_.@+-]+)*")
 
 
 @transaction.atomic
@@ -30,7 +28,8 @@ def create_workspace(*, name: str, path: str, activate: bool = False) -> Workspa
         raise BadPath(name=name, field="path")
     if Workspace.objects.filter(name=name).exists():
         raise NameTaken(name=name)
-    with refused_as(PathTaken(path=path)):
+    name_taken = integrity_error_as(NameTaken(name=name), "workspaces_workspace_name_key")
+    with name_taken, integrity_error_as(PathTaken(path=path), "workspaces_workspace_path_key"):
         workspace = Workspace.objects.create(name=name, path=path)
     if activate:
         activate_workspace(workspace=workspace)
@@ -41,7 +40,7 @@ def create_workspace(*, name: str, path: str, activate: bool = False) -> Workspa
 def activate_workspace(*, workspace: Workspace) -> None:
     """Make this the one active workspace. Raises AnotherActivated."""
     Workspace.objects.filter(active=True).exclude(pk=workspace.pk).update(active=False)
-    with refused_as(AnotherActivated()):
+    with integrity_error_as(AnotherActivated(), "one_active_workspace"):
         Workspace.objects.filter(pk=workspace.pk).update(active=True)
     workspace.active = True
 
@@ -57,8 +56,11 @@ def workspace_named(name: str) -> Workspace:
 def mark_used(workspace: Workspace) -> None:
     """Note that work was submitted in it; once a second is enough, for whole seconds are shown."""
     now = timezone.now()
+    if workspace.last_used_at and workspace.last_used_at >= now - timedelta(seconds=1):
+        return
     stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(seconds=1))
     Workspace.objects.filter(stale, pk=workspace.pk).update(last_used_at=now)
+    workspace.last_used_at = now
 
 
 # ── the key to its machines ───────────────────────────────────────────────────────────────────────────────────────────
@@ -80,6 +82,9 @@ def private_key(workspace: Workspace) -> str:
 
 def new_key_pair(comment: str) -> tuple[str, str]:
     """Return a new Ed25519 key pair, public and private, in OpenSSH's formats."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
