@@ -23,12 +23,6 @@ class UnknownZone(Invalid):
     message = "{provider} has no zone {zone}.{hint}"
 
 
-class CatalogueUnread(Unavailable):
-    """The plans and zones of an account have not been read yet."""
-
-    message = "The plans of {provider} have not been read yet; run `manage.py refresh_catalogue`, then try again."
-
-
 class AccountUnusable(Unavailable):
     """The account has never worked, for a reason that is known."""
 
@@ -48,6 +42,12 @@ class BadEndpoint(Invalid):
         "Give an https:// address, or http:// for this machine itself (127.0.0.1); leave it empty for the provider's "
         "own. For local machines it is their engine's, such as unix:///run/podman/podman.sock."
     )
+
+
+class CredentialsNeeded(Invalid):
+    """The stored credentials are not sent to an address that they were not given for."""
+
+    message = "Give the credentials again: those that are stored were given for another endpoint."
 
 
 class BadCredentials(Invalid):

@@ -1,22 +1,23 @@
 """The operations of this app."""
 
-from apps.operations.registry import Kind
+from apps.operations.registry import OperationKind
 from apps.providers import handlers, services
 
 KINDS = [
-    Kind(
+    OperationKind(
         name=services.REFRESH,
         title="Read a provider's plans and zones",
-        run=handlers.refresh_catalogue,
-        settle=services.settle_account,
+        run=handlers.refresh_catalog,
+        apply_outcome=services.apply_check_outcome,
         deadline_seconds=300,
+        keep_days=2,
     ),
-    Kind(
+    OperationKind(
         name=services.CHECK,
         title="Test an account",
         run=handlers.check_account,
-        settle=services.settle_account,
+        apply_outcome=services.apply_check_outcome,
         deadline_seconds=60,
-        most_tries=2,
+        max_attempts=2,
     ),
 ]

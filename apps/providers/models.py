@@ -24,18 +24,23 @@ class AccountQuerySet(models.QuerySet):
         )
 
     def offering(self, plan: str, zone: str) -> AccountQuerySet:
-        """Annotate whether plan and zone are in the account's catalogue."""
+        """Annotate whether plan and zone are in the account's catalog."""
         plans = Plan.objects.filter(account=OuterRef("pk"), name=plan, retired_at=None)
         zones = Zone.objects.filter(account=OuterRef("pk"), name=zone, retired_at=None)
         return self.annotate(has_plan=Exists(plans), has_zone=Exists(zones))
 
 
-class Account(models.Model):
+class CloudAccount(models.Model):
     """A provider, where it is reached and with what credentials; for one workspace, or for all when it has none.
 
     Limits: `max_servers` it may have, `max_monthly_price` they may cost together, in the currency of its prices, and
     `max_creating` that may be on order at the same moment; `time_limit` in seconds for its servers' operations.
+    `privileged` lets local machines, which are containers, do all that the host may.
     `problem` is why it last did not work, empty when it did; `checked_at` is when that was seen.
+
+    Its machines are listed by one operation at a time: `reader` under the fence `reader_fence`, while that holds its
+    lease. `polled_at` is when the last list ended, `listed_at` when the last complete one began, and before
+    `next_list_at` no new one begins.
     """
 
     provider = models.CharField(max_length=32)
@@ -44,6 +49,7 @@ class Account(models.Model):
     endpoint = models.CharField(max_length=255, blank=True)
     sealed_credentials = models.TextField(editable=False)
     enabled = models.BooleanField(default=True)
+    privileged = models.BooleanField(default=False)
     time_limit = models.PositiveIntegerField(null=True, blank=True)
     max_servers = models.PositiveIntegerField(null=True, blank=True)
     max_monthly_price = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
@@ -52,7 +58,11 @@ class Account(models.Model):
     checked_at = models.DateTimeField(null=True, editable=False)
     refreshed_at = models.DateTimeField(null=True, editable=False)
     compared_at = models.DateTimeField(null=True, editable=False)
-    looked_at = models.DateTimeField(null=True, editable=False)
+    polled_at = models.DateTimeField(null=True, editable=False)
+    listed_at = models.DateTimeField(null=True, editable=False)
+    next_list_at = models.DateTimeField(null=True, editable=False)
+    reader = models.UUIDField(null=True, editable=False)
+    reader_fence = models.BigIntegerField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = AccountQuerySet.as_manager()
@@ -77,7 +87,7 @@ class Account(models.Model):
         return bool(self.problem) or self.refreshed_at is None or self.refreshed_at < timezone.now() - STALE_AFTER
 
     @property
-    def lane(self) -> str:
+    def limit_key(self) -> str:
         """The name under which its operations share a cap."""
         return f"account:{self.pk}"
 
@@ -85,7 +95,7 @@ class Account(models.Model):
 class Plan(models.Model):
     """A size of machine at an account; memory in MiB, disk in GiB."""
 
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="plans")
+    account = models.ForeignKey(CloudAccount, on_delete=models.CASCADE, related_name="plans")
     name = models.CharField(max_length=64)
     family = models.CharField(max_length=64, blank=True)
     cpus = models.PositiveIntegerField()
@@ -110,7 +120,7 @@ class Plan(models.Model):
 class Zone(models.Model):
     """A place at an account where machines can be made."""
 
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="zones")
+    account = models.ForeignKey(CloudAccount, on_delete=models.CASCADE, related_name="zones")
     name = models.CharField(max_length=64)
     title = models.CharField(max_length=128, blank=True)
     retired_at = models.DateTimeField(null=True)
@@ -127,7 +137,7 @@ class Zone(models.Model):
 class Image(models.Model):
     """What a machine of the account can be made from; the default one is first."""
 
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="images")
+    account = models.ForeignKey(CloudAccount, on_delete=models.CASCADE, related_name="images")
     name = models.CharField(max_length=128)
     title = models.CharField(max_length=255, blank=True)
     position = models.PositiveIntegerField(default=0)

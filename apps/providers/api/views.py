@@ -8,16 +8,18 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
-from apps.providers import services
+from apps.providers import registry, services
 from apps.providers.api.serializers import ImageOut, PlanOut, ProviderOut, ZoneOut
-from apps.providers.models import Account
+from apps.providers.models import CloudAccount
 from apps.system.api.fields import check_id
 from apps.system.api.views import APIViewSet
 from apps.system.errors import NotFound
 from apps.workspaces.services import workspace_named
 
 NAME = re.compile(r"[a-z0-9-]{1,32}")
-WORKSPACE = OpenApiParameter("workspace", str, description="Of the account that this workspace uses.")
+WORKSPACE = OpenApiParameter(
+    "workspace", str, description="Those of the account that this workspace uses; otherwise of a shared one."
+)
 ZONE = OpenApiParameter("zone", str, description="Only plans that can be had in this zone, with their price there.")
 
 
@@ -50,9 +52,9 @@ class ProviderViewSet(APIViewSet):
         account = self.account(request, name)
         return Response(ImageOut(services.marked(account, account.images), many=True).data)
 
-    def account(self, request: Any, name: str) -> Account:
-        """Return the account whose catalogue is asked for. Raises NotFound, UnknownWorkspace."""
-        if check_id("provider", name, NAME) not in services.offered:
+    def account(self, request: Any, name: str) -> CloudAccount:
+        """Return the account whose catalog is asked for. Raises NotFound, UnknownWorkspace."""
+        if check_id("provider", name, NAME) not in registry.drivers():
             raise NotFound(what="provider", id=name)
         workspace = request.query_params.get("workspace")
         return services.account_shown(name, workspace_named(workspace) if workspace else None)

@@ -1,9 +1,9 @@
-"""Which clouds there are: the registry of drivers and the one door to them."""
+"""The drivers, by provider, and how to open one."""
 
 from __future__ import annotations
 
 from apps.providers.drivers.aws import AWS
-from apps.providers.drivers.base import Connection, Driver, Refused
+from apps.providers.drivers.base import Connection, Driver, ProviderError
 from apps.providers.drivers.hetzner import Hetzner
 from apps.providers.drivers.local import Local
 from apps.providers.drivers.upcloud import UpCloud
@@ -18,5 +18,5 @@ def connect(provider: str, connection: Connection) -> Driver:
     for credentials that cannot even be sent.
     """
     if provider not in DRIVERS:
-        raise Refused("PROVIDER_INVALID", "There is no driver for this provider.", provider=provider)
+        raise ProviderError("PROVIDER_INVALID", "There is no driver for this provider.", provider=provider)
     return DRIVERS[provider](connection)

@@ -1,49 +1,51 @@
-"""Accounts at providers, and what can be ordered there: `accounts`, `catalogue`, and `offers`, which both read."""
+"""Accounts at providers, and what can be ordered there: `accounts`, `catalog`, and `offers`, which both read."""
 
 from __future__ import annotations
 
 from apps.providers.services.accounts import (
     CHECK,
+    apply_check_outcome,
     change_account,
     check_account,
     create_account,
+    credential_faults,
     needed,
+    note_contact,
     register_account,
-    settle_account,
 )
-from apps.providers.services.catalogue import (
+from apps.providers.services.catalog import (
     REFRESH,
     account_shown,
+    begin_reading,
     marked,
     offering,
     plans_shown,
-    price_of,
     providers,
     refresh_all,
-    refresh_catalogue,
-    store_catalogue,
+    refresh_catalog,
+    size_of,
+    store_catalog,
 )
-from apps.providers.services.offers import Offer, image_builders, offered
 
 __all__ = [
     "CHECK",
     "REFRESH",
-    "Offer",
     "account_shown",
+    "begin_reading",
     "change_account",
+    "credential_faults",
     "check_account",
     "create_account",
-    "image_builders",
     "marked",
     "needed",
-    "offered",
+    "note_contact",
     "offering",
     "plans_shown",
-    "price_of",
     "providers",
     "refresh_all",
-    "refresh_catalogue",
+    "refresh_catalog",
     "register_account",
-    "settle_account",
-    "store_catalogue",
+    "apply_check_outcome",
+    "size_of",
+    "store_catalog",
 ]

@@ -1,4 +1,4 @@
-"""Where an account may be reached: an address that is given decides who gets its credentials."""
+"""Checks of an account's endpoint: its credentials are sent to that address."""
 
 from __future__ import annotations
 

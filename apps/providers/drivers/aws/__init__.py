@@ -1,4 +1,4 @@
-"""AWS EC2: `client` speaks to it, `refusals` reads its errors, the rest its shapes and its rules."""
+"""AWS EC2: `client` speaks to it, `errors` maps its errors, the rest its shapes and its rules."""
 
 from __future__ import annotations
 

@@ -11,12 +11,14 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from apps.providers.drivers.aws import refusals
-from apps.providers.drivers.base import Connection, Refused
+from apps.providers.drivers.aws import errors
+from apps.providers.drivers.aws.errors import ERRORS
+from apps.providers.drivers.base import Connection, ProviderError
+from apps.providers.drivers.endpoint import checked_endpoint
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -25,11 +27,10 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
-MOST_PAGES = 1000
+MAX_PAGES = 1000
+EXAMPLE = "https://ec2.example.org"  # without an endpoint, each region has its own
+MAX_CLIENTS = 32
 REGION = r"[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}"
-ENDPOINT = re.compile(
-    r"https?://(\[[0-9a-f:.]+\]|[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*)(:(?P<port>[0-9]{1,5}))?(/[a-z0-9._~-]+)*/?", re.I
-)
 # What a session would otherwise read from the environment and the home directory of whoever runs this.
 NO_PROFILE = {
     "profile": (None, None, None, None),
@@ -46,9 +47,8 @@ class Client:
 
     def __init__(self, connection: Connection):
         self._keys = _keys(connection.credentials)
-        self._endpoint = _endpoint(connection.endpoint)
+        self._endpoint = checked_endpoint(connection.endpoint, example=EXAMPLE) if connection.endpoint else None
         self.regions = _regions(connection.credentials.get("regions") or "")
-        self._session: Session | None = None
         self._clients: dict[str, BaseClient] = {}
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class Client:
             self._clients.popitem()[1].close()
 
     def call(self, region: str, operation: str, *, creating: bool = False, **parameters: Any) -> dict[str, Any]:
-        """Send one request, once; raises what `refusals` makes of anything but a success.
+        """Send one request, once; raises what `errors` makes of anything but a success.
 
         `operation` is its name in boto3. `creating` marks the one request that must not be repeated blindly.
         """
@@ -68,15 +68,15 @@ class Client:
         try:
             return getattr(self._client(region), operation)(**parameters)
         except ClientError as error:
-            raise refusals.refusal(error.response, creating=creating, facts=facts) from None
+            raise errors.refusal(error.response, creating=creating, facts=facts) from None
         except (BotoCoreError, ResponseParserError) as error:
-            raise refusals.failure(error, creating=creating, facts=facts) from None
+            raise errors.failure(error, creating=creating, facts=facts) from None
 
     def pages(self, region: str, operation: str, key: str, **parameters: Any) -> list[dict[str, Any]]:
         """Read a list that comes in pages, all of it or an error: complete is what names no next page."""
         found: list[dict[str, Any]] = []
-        token: dict[str, str] = {}
-        for _ in range(MOST_PAGES):
+        token: dict[str, Any] = {}
+        for _ in range(MAX_PAGES):
             answer = self.call(region, operation, **parameters, **token)
             if not isinstance(answer.get(key), list):
                 break
@@ -84,15 +84,18 @@ class Client:
             if not answer.get("NextToken"):
                 return found
             token = {"NextToken": answer["NextToken"]}
-        raise refusals.incomplete(operation, region)
+        raise ERRORS.incomplete(operation, region=region)
 
     def _client(self, region: str) -> BaseClient:
         if region not in self._clients:
-            self._session = self._session or _session(self._keys)
-            self._clients[region] = self._session.create_client(
-                "ec2", region_name=region, endpoint_url=self._endpoint, config=_config(self._endpoint)
-            )
+            self._clients[region] = _client(self._keys, self._endpoint, region)
         return self._clients[region]
+
+
+@lru_cache(maxsize=MAX_CLIENTS)
+def _client(keys: tuple[str, str, str | None], endpoint: str | None, region: str) -> BaseClient:
+    """Return a region's client, which takes 40 ms to make. One that was closed opens connections when it is used."""
+    return _session(keys).create_client("ec2", region_name=region, endpoint_url=endpoint, config=_config(endpoint))
 
 
 def _session(keys: tuple[str, str, str | None]) -> Session:
@@ -136,16 +139,8 @@ def _regions(given: str) -> tuple[str, ...]:
     """Read one region or more, separated by commas."""
     regions = tuple(dict.fromkeys(part for part in re.split(r"[,\s]+", given) if part))
     if not regions or not all(re.fullmatch(REGION, region) for region in regions):
-        raise Refused("PROVIDER_INVALID", "The account's regions are not a list like eu-west-1, us-east-1.")
+        raise ProviderError("PROVIDER_INVALID", "The account's regions are not a list like eu-west-1, us-east-1.")
     return regions
-
-
-def _endpoint(endpoint: str) -> str | None:
-    """Check the address that everything is sent to, None for each region's own; one with a user name would show it."""
-    match = ENDPOINT.fullmatch(endpoint)
-    if endpoint and (not match or int(match["port"] or 0) > 65535):
-        raise Refused("PROVIDER_INVALID", "The account's endpoint is not an address like https://ec2.example.org.")
-    return endpoint.rstrip("/") or None
 
 
 def _keys(credentials: Mapping[str, str]) -> tuple[str, str, str | None]:
@@ -153,7 +148,7 @@ def _keys(credentials: Mapping[str, str]) -> tuple[str, str, str | None]:
     names = ("access_key_id", "secret_access_key", "session_token")
     key_id, secret, token = (credentials.get(name) or "" for name in names)
     if not re.fullmatch(r"\w{4,128}", key_id, re.ASCII) or not re.fullmatch(r"[!-~]+", secret):
-        raise Refused("PROVIDER_AUTH", "The account needs an access key's id and its secret to use AWS.")
+        raise ProviderError("PROVIDER_AUTH", "The account needs an access key's id and its secret to use AWS.")
     if token and not re.fullmatch(r"[!-~]+", token):
-        raise Refused("PROVIDER_AUTH", "The account's session token cannot be sent to AWS.")
+        raise ProviderError("PROVIDER_AUTH", "The account's session token cannot be sent to AWS.")
     return key_id, secret, token or None

@@ -9,12 +9,23 @@ from __future__ import annotations
 
 import builtins
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from apps.operations.errors import StepError
-from apps.providers.drivers.aws import catalogue, images, machines, network, refusals
+from apps.providers.drivers.aws import catalog, images, machines, network
 from apps.providers.drivers.aws.client import Client
-from apps.providers.drivers.base import Connection, Image, Machine, MachineSpec, Plan, Refused, Transient, Zone
+from apps.providers.drivers.aws.errors import COMMON, ERRORS
+from apps.providers.drivers.base import (
+    Connection,
+    Image,
+    Machine,
+    MachineSpec,
+    Plan,
+    ProviderError,
+    TransientProviderError,
+    Zone,
+)
+from apps.providers.drivers.errors import cloud_code_of
 
 LATEST = datetime.max.replace(tzinfo=UTC)
 PAGE = 1000
@@ -27,8 +38,8 @@ class AWS:
     "session_token" when the key is a temporary one. The endpoint is each region's own, unless one is given.
     """
 
-    title = "AWS"
-    credentials = (
+    title: ClassVar[str] = "AWS"
+    credentials: ClassVar[tuple[tuple[str, ...], ...]] = (
         ("access_key_id", "secret_access_key", "regions"),
         ("access_key_id", "secret_access_key", "session_token", "regions"),
     )
@@ -47,7 +58,7 @@ class AWS:
 
     def plans(self) -> builtins.list[Plan]:
         """Read the types on offer, with the prices that are known, in every zone of the regions."""
-        return catalogue.merged(plan for region in self._client.regions for plan in self._plans(region))
+        return catalog.merged(plan for region in self._client.regions for plan in self._plans(region))
 
     def zones(self) -> builtins.list[Zone]:
         """Read the availability zones of the regions."""
@@ -55,8 +66,8 @@ class AWS:
         for region in self._client.regions:
             answer = self._client.call(region, "describe_availability_zones")
             if not answer.get("AvailabilityZones"):
-                raise refusals.incomplete("describe_availability_zones", region)
-            found += catalogue.zones(answer["AvailabilityZones"], region)
+                raise ERRORS.incomplete("describe_availability_zones", region=region)
+            found += catalog.zones(answer["AvailabilityZones"], region)
         return found
 
     def images(self) -> builtins.list[Image]:
@@ -90,7 +101,7 @@ class AWS:
         answer = self._client.call(region, "run_instances", creating=True, **order)
         made = [machines.machine(instance, region) for instance in answer.get("Instances") or []]
         if len(made) != 1 or not machines.REF.fullmatch(made[0].ref):
-            raise refusals.lost(creating=True)
+            raise ERRORS.lost(creating=True)
         return made[0]
 
     def start(self, ref: str) -> None:
@@ -105,13 +116,14 @@ class AWS:
         if machine.state not in ("stopped", "stopping"):
             self._change(region, machine, "stop_instances", Force=True)
 
-    def reboot(self, ref: str) -> None:
-        """Ask it to go down and come up again; EC2 pulls the plug when it has not gone down in some minutes."""
+    def reboot(self, ref: str) -> bool:
+        """Ask it to go down and come up again; EC2 powers it off after some minutes."""
         region, machine = self._own(ref)
         if machine.state == "stopped":
-            raise Refused("PROVIDER_INVALID", "The machine is stopped: start it instead.", ref=ref)
+            raise ProviderError("PROVIDER_INVALID", "The machine is stopped: start it instead.", ref=ref)
         if machine.state != "starting":
             self._change(region, machine, "reboot_instances")
+        return False
 
     def delete(self, ref: str, *, server_id: str, disks: tuple[str, ...] = ()) -> bool:
         """Take the next step: terminate the machine, which takes its disk along, then look for disks left behind.
@@ -124,7 +136,7 @@ class AWS:
         if instance is None:
             return self._sweep(region, ref, server_id)
         if not machines.is_ours(instance, self._installation, server_id):
-            raise Refused("PROVIDER_FORBIDDEN", "The machine does not carry this server's tag.", ref=ref)
+            raise ProviderError("PROVIDER_FORBIDDEN", "The machine does not carry this server's tag.", ref=ref)
         if machines.state_of(instance) != "shutting-down":
             self._try(region, "terminate_instances", InstanceIds=[instance["InstanceId"]])
         return False
@@ -135,8 +147,8 @@ class AWS:
         A second machine with the same server id, as two orders leave it, keeps its disks.
         """
         kept = {disk for twin in self.find(server_id) for disk in twin.disks}
-        wanted = machines.filters(self._installation, server_id)
-        tagged = self._client.pages(region, "describe_volumes", "Volumes", Filters=wanted)
+        filters = machines.filters(self._installation, server_id)
+        tagged = self._client.pages(region, "describe_volumes", "Volumes", Filters=filters)
         ours = [volume for volume in tagged if machines.is_ours(volume, self._installation, server_id)]
         left = [volume for volume in ours if volume["VolumeId"] not in kept]
         for volume in left:
@@ -148,7 +160,9 @@ class AWS:
         holders = {f"{region}/{held.get('InstanceId')}" for held in volume.get("Attachments") or []}
         if holders - {ref}:
             disk = volume["VolumeId"]
-            raise Refused("PROVIDER_FORBIDDEN", "A disk of the machine is now attached to another one.", disk=disk)
+            raise ProviderError(
+                "PROVIDER_FORBIDDEN", "A disk of the machine is now attached to another one.", disk=disk
+            )
         if not holders and volume.get("State") != "deleting":
             self._try(region, "delete_volume", VolumeId=volume["VolumeId"])
 
@@ -156,9 +170,9 @@ class AWS:
         """Read a machine that must be there and must be ours, and its region."""
         region, instance = self._instance(ref)
         if instance is None:
-            raise Refused(refusals.GONE.code, refusals.GONE.sentence, ref=ref)
+            raise ProviderError(COMMON.gone.code, COMMON.gone.sentence, ref=ref)
         if not machines.is_ours(instance, self._installation):
-            raise Refused("PROVIDER_FORBIDDEN", "The machine does not carry our tags.", ref=ref)
+            raise ProviderError("PROVIDER_FORBIDDEN", "The machine does not carry our tags.", ref=ref)
         return region, machines.machine(instance, region)
 
     def _change(self, region: str, machine: Machine, operation: str, **parameters: Any) -> None:
@@ -171,12 +185,12 @@ class AWS:
         try:
             self._client.call(region, operation, **parameters)
         except StepError as error:
-            if error.code != refusals.BUSY.code and not refusals.code_of(error).endswith(".NotFound"):
+            if error.code != COMMON.busy.code and not cloud_code_of(error).endswith(".NotFound"):
                 raise
 
     def _plans(self, region: str) -> builtins.list[Plan]:
         types = self._client.pages(
-            region, "describe_instance_types", "InstanceTypes", Filters=catalogue.FILTERS, MaxResults=100
+            region, "describe_instance_types", "InstanceTypes", Filters=catalog.FILTERS, MaxResults=100
         )
         offers = self._client.pages(
             region,
@@ -188,52 +202,52 @@ class AWS:
         zones: dict[str, builtins.list[str]] = {}
         for offer in offers:
             zones.setdefault(str(offer.get("InstanceType")), []).append(str(offer.get("Location")))
-        return catalogue.plans(types, zones, region)
+        return catalog.plans(types, zones, region)
 
     def _listed(self, server_id: str | None = None) -> builtins.list[Machine]:
         """List our machines by tag, in all regions; one that is terminated is none any more."""
-        wanted = machines.filters(self._installation, server_id, instance_state_name=machines.STATES)
+        filters = machines.filters(self._installation, server_id, instance_state_name=machines.STATES)
         found: dict[str, Machine] = {}
         for region in self._client.regions:
-            told = self._client.pages(region, "describe_instances", "Reservations", Filters=wanted, MaxResults=PAGE)
+            told = self._client.pages(region, "describe_instances", "Reservations", Filters=filters, MaxResults=PAGE)
             ours = [one for one in _instances(told) if machines.is_ours(one, self._installation, server_id)]
             living = [machines.machine(one, region) for one in ours if _exists(one)]
             found |= {machine.ref: machine for machine in living}
         if not all(machines.REF.fullmatch(ref) for ref in found):
-            raise refusals.incomplete("describe_instances", ", ".join(self._client.regions))
+            raise ERRORS.incomplete("describe_instances", region=", ".join(self._client.regions))
         return list(found.values())
 
     def _instance(self, ref: str) -> tuple[str, dict[str, Any] | None]:
         """Read the region and the instance of a ref; None when it is terminated or does not exist."""
         match = machines.REF.fullmatch(ref)
         if match is None:
-            raise Refused(
+            raise ProviderError(
                 "PROVIDER_INVALID", "This is not a machine at AWS, like eu-west-1/i-0123456789abcdef0.", ref=ref
             )
         region, instance_id = match[1], match.groups()[-1]
         try:
             answer = self._client.call(region, "describe_instances", InstanceIds=[instance_id])
-        except Refused as error:
-            if error.code != refusals.GONE.code:
+        except ProviderError as error:
+            if error.code != COMMON.gone.code:
                 raise
             self._require_absence(region, instance_id)
             return region, None
         told = _instances(answer.get("Reservations") or [])
         if [one.get("InstanceId") for one in told] != [instance_id]:
-            raise refusals.incomplete("describe_instances", region)
+            raise ERRORS.incomplete("describe_instances", region=region)
         return region, told[0] if _exists(told[0]) else None
 
     def _require_absence(self, region: str, instance_id: str) -> None:
         """Ask for its disks: EC2 may deny, for some seconds, a machine that it has just made."""
         attached = [{"Name": "attachment.instance-id", "Values": [instance_id]}]
         if self._client.pages(region, "describe_volumes", "Volumes", Filters=attached):
-            raise Transient(refusals.BUSY.code, "AWS does not show the machine yet.", instance=instance_id)
+            raise TransientProviderError(COMMON.busy.code, "AWS does not show the machine yet.", instance=instance_id)
 
     def _region_of(self, zone: str) -> str:
         """Tell the region of a zone such as eu-west-1a."""
         match = machines.ZONE.fullmatch(zone)
         if match is None or match[1] not in self._client.regions:
-            raise Refused("PROVIDER_INVALID", "The zone is in none of the account's regions.", zone=zone)
+            raise ProviderError("PROVIDER_INVALID", "The zone is in none of the account's regions.", zone=zone)
         return match[1]
 
 

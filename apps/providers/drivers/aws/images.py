@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.providers.drivers.aws.client import Client
-from apps.providers.drivers.base import Image, Refused
+from apps.providers.drivers.base import Image, ProviderError
 
 ARCHITECTURE = "x86_64"
 AMI = re.compile(r"ami-[0-9a-f]{8,17}")
@@ -70,7 +70,7 @@ def source(client: Client, region: str, name: str) -> Source:
     else:
         found = []
     if not found:
-        raise Refused("PROVIDER_INVALID", f"AWS has no such image in {region}.", image=name, region=region)
+        raise ProviderError("PROVIDER_INVALID", f"AWS has no such image in {region}.", image=name, region=region)
     return _source(max(found, key=lambda item: (str(item.get("CreationDate")), item["ImageId"])))
 
 
@@ -78,8 +78,8 @@ def _published(client: Client, region: str, official: Official) -> list[dict[str
     return _described(client, region, owner=official.owner, name=official.pattern)
 
 
-def _described(client: Client, region: str, *, owner: str, **wanted: str) -> list[dict[str, Any]]:
-    filters = [{"Name": key, "Values": [value]} for key, value in (USABLE | wanted).items()]
+def _described(client: Client, region: str, *, owner: str, **more: str) -> list[dict[str, Any]]:
+    filters = [{"Name": key, "Values": [value]} for key, value in (USABLE | more).items()]
     return client.pages(region, "describe_images", "Images", Owners=[owner], Filters=filters)
 
 

@@ -14,6 +14,7 @@ from apps.providers.drivers.aws.client import REGION
 from apps.providers.drivers.aws.images import Source
 from apps.providers.drivers.aws.network import Place
 from apps.providers.drivers.base import Machine, MachineSpec, State
+from apps.providers.drivers.machine_labels import has_identity, identity_labels, labels_for, labels_of_tags
 
 REF = re.compile(rf"({REGION})/(i-[0-9a-f]{{8,17}})")
 ZONE = re.compile(rf"({REGION})[a-z]")
@@ -58,16 +59,14 @@ def tags_of(thing: Mapping[str, Any]) -> dict[str, str]:
 
 def is_ours(thing: Mapping[str, Any], installation: str, server_id: str | None = None) -> bool:
     """Tell whether this installation made it and, when given, made it for this server."""
-    tags = tags_of(thing)
-    wanted = {"prov-install": installation} | ({} if server_id is None else {"prov-machine": server_id})
-    return "prov-managed" in tags and all(value and tags.get(key) == value for key, value in wanted.items())
+    return has_identity(tags_of(thing), identity_labels(installation, server_id))
 
 
 def filters(installation: str, server_id: str | None = None, **more: Iterable[str]) -> list[dict[str, Any]]:
     """Write the filters for what is ours; `*` and `?` match widely in them, so that each hit is looked at again."""
-    wanted = {"tag:prov-install": [installation]} | ({"tag:prov-machine": [server_id]} if server_id else {})
-    wanted |= {name.replace("_", "-"): list(values) for name, values in more.items()}
-    return [{"Name": name, "Values": values} for name, values in wanted.items()]
+    filters = {f"tag:{key}": [value] for key, value in identity_labels(installation, server_id or None).items()}
+    filters |= {name.replace("_", "-"): list(values) for name, values in more.items()}
+    return [{"Name": name, "Values": values} for name, values in filters.items()]
 
 
 def token(spec: MachineSpec, installation: str) -> str:
@@ -97,19 +96,9 @@ def order(spec: MachineSpec, installation: str, source: Source, place: Place) ->
 
 
 def _tags(spec: MachineSpec, installation: str) -> list[dict[str, str]]:
-    tags = {"prov-managed": "1", "prov-install": installation, "prov-machine": spec.server_id, "Name": spec.hostname}
-    for number, text in enumerate(_joined(spec.tags), start=1):
-        tags["prov-tags" if number == 1 else f"prov-tags-{number}"] = text
+    tags = labels_for(spec.server_id, installation) | {"Name": spec.hostname}
+    tags |= labels_of_tags(spec.tags, longest=LONGEST_TAG)
     return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def _joined(texts: Iterable[str]) -> list[str]:
-    """Join texts by commas into as few as there must be, each of them one that a tag can hold."""
-    joined: list[str] = []
-    for text in texts:
-        longer = f"{joined[-1]},{text}" if joined else text
-        joined[-1:] = [longer] if len(longer) <= LONGEST_TAG else [*joined[-1:], text]
-    return joined
 
 
 def _disks(instance: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 """Where a machine is connected: the default subnet of its zone, and one security group for each installation and VPC.
 
 The group lets SSH in from everywhere and the installation's machines reach each other. EC2's default group lets nobody
-in from outside. Whoever changes the rules of ours is not overruled: they are written once, when the group is new.
+in from outside. Changes that others make to its rules are kept: rules are written once, when the group is new.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.operations.errors import StepError
-from apps.providers.drivers.aws import refusals
 from apps.providers.drivers.aws.client import Client
-from apps.providers.drivers.base import Refused, Transient
+from apps.providers.drivers.aws.errors import COMMON
+from apps.providers.drivers.base import ProviderError, TransientProviderError
+from apps.providers.drivers.errors import cloud_code_of
+from apps.providers.drivers.machine_labels import INSTALLATION, MANAGED
 
 
 @dataclass(frozen=True)
@@ -28,15 +30,15 @@ def place(client: Client, region: str, zone: str, installation: str) -> Place:
 
     Raises Refused, PROVIDER_INVALID, when the zone has no default subnet or the group's name belongs to others.
     """
-    wanted = [{"Name": "default-for-az", "Values": ["true"]}, {"Name": "availability-zone", "Values": [zone]}]
-    subnet = next(iter(client.pages(region, "describe_subnets", "Subnets", Filters=wanted)), None)
+    filters = [{"Name": "default-for-az", "Values": ["true"]}, {"Name": "availability-zone", "Values": [zone]}]
+    subnet = next(iter(client.pages(region, "describe_subnets", "Subnets", Filters=filters)), None)
     if subnet is None:
-        raise Refused("PROVIDER_INVALID", f"The AWS account has no default subnet in {zone}.", zone=zone)
+        raise ProviderError("PROVIDER_INVALID", f"The AWS account has no default subnet in {zone}.", zone=zone)
     return Place(subnet=subnet["SubnetId"], group=_group(client, region, subnet["VpcId"], installation))
 
 
 def _group(client: Client, region: str, vpc: str, installation: str) -> str:
-    """Give the installation's group, with its rules; whoever comes second finds what the first has made."""
+    """Return the installation's security group with its rules; make it if there is none."""
     group = _found(client, region, vpc, installation) or _made(client, region, vpc, installation)
     if not group.get("IpPermissions"):  # it is new, or its making was cut short
         rules = [_ssh(), {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group["GroupId"]}]}]
@@ -52,11 +54,11 @@ def _group(client: Client, region: str, vpc: str, installation: str) -> str:
 
 
 def _found(client: Client, region: str, vpc: str, installation: str) -> dict[str, Any] | None:
-    wanted = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": [_name(installation)]}]
-    groups = client.pages(region, "describe_security_groups", "SecurityGroups", Filters=wanted)
+    filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": [_name(installation)]}]
+    groups = client.pages(region, "describe_security_groups", "SecurityGroups", Filters=filters)
     for group in groups:
-        if {"Key": "prov-install", "Value": installation} not in (group.get("Tags") or []):
-            raise Refused(
+        if {"Key": INSTALLATION, "Value": installation} not in (group.get("Tags") or []):
+            raise ProviderError(
                 "PROVIDER_INVALID",
                 f"There is a security group {_name(installation)} at AWS that was not made here.",
                 group=group["GroupId"],
@@ -66,7 +68,7 @@ def _found(client: Client, region: str, vpc: str, installation: str) -> dict[str
 
 def _made(client: Client, region: str, vpc: str, installation: str) -> dict[str, Any]:
     """Make the group, named and tagged in one request; a name can be there only once in a VPC."""
-    tags = [{"Key": "prov-managed", "Value": "1"}, {"Key": "prov-install", "Value": installation}]
+    tags = [{"Key": MANAGED, "Value": "1"}, {"Key": INSTALLATION, "Value": installation}]
     made = _unless(
         "InvalidGroup.Duplicate",
         client,
@@ -79,16 +81,16 @@ def _made(client: Client, region: str, vpc: str, installation: str) -> dict[str,
     )
     group = made or _found(client, region, vpc, installation)
     if group is None:
-        raise Transient(refusals.BUSY.code, refusals.BUSY.sentence, region=region)
+        raise TransientProviderError(COMMON.busy.code, COMMON.busy.sentence, region=region)
     return group
 
 
 def _unless(code: str, client: Client, region: str, operation: str, **parameters: Any) -> dict[str, Any] | None:
-    """Send a request; None when it is refused with `code`, which says that somebody else was faster."""
+    """Send a request; None when it is refused with `code`, which says that another process has made it."""
     try:
         return client.call(region, operation, **parameters)
     except StepError as error:
-        if refusals.code_of(error) != code:
+        if cloud_code_of(error) != code:
             raise
         return None
 

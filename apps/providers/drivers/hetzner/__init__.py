@@ -1,4 +1,4 @@
-"""Hetzner Cloud, API v1: `client` sends, `refusals` reads errors, `machines`, `labels` and `catalogue` its shapes."""
+"""Hetzner Cloud, API v1: `client` sends, `errors` maps errors, `machines`, `labels` and `catalog` its shapes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Hetzner's own client, held to one request a call, bounded in time.
 
-hcloud would wait for ever and, after a timeout, a 429 or a 502, send again up to five times, POSTs too: both are
+hcloud would wait without end and, after a timeout, a 429 or a 502, send again up to five times, POSTs too: both are
 switched off here. It takes 0.2 s to import, so that is done where the first request is made.
 """
 
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from apps.operations.errors import StepError
-from apps.providers.drivers.base import Connection, Refused
-from apps.providers.drivers.hetzner import refusals
+from apps.providers.drivers.base import Connection, ProviderError
+from apps.providers.drivers.endpoint import checked_endpoint
+from apps.providers.drivers.hetzner import errors
+from apps.providers.drivers.hetzner.errors import ERRORS
 
 if TYPE_CHECKING:
     import hcloud
@@ -21,20 +23,18 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 PUBLIC = "https://api.hetzner.cloud/v1"
-PAGE, MOST_PAGES = 50, 1000
-ENDPOINT = re.compile(
-    r"https?://(\[[0-9a-f:.]+\]|[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*)(:(?P<port>[0-9]{1,5}))?(/[a-z0-9._~-]+)*/?", re.I
-)
+PAGE, MAX_PAGES = 50, 1000
 
 
 class Client:
     """One project at Hetzner; holds connections and the token, and shows neither."""
 
     def __init__(self, connection: Connection):
-        self._endpoint = _endpoint(connection.endpoint or PUBLIC)
+        self._endpoint = checked_endpoint(connection.endpoint or PUBLIC, example=PUBLIC)
         self._token = _token(connection.credentials)
         self._opened: hcloud.Client | None = None
-        self._status, self._headers = 0, {}
+        self._status = 0
+        self._headers: Mapping[str, str] = {}
 
     def close(self) -> None:
         """Give back the connections."""
@@ -46,39 +46,41 @@ class Client:
         """Read the object below `key` of the answer to GET `path`."""
         part = self.send("GET", path, params=params).get(key)
         if not isinstance(part, dict):
-            raise refusals.lost(creating=False, path=path)
+            raise ERRORS.lost(creating=False, path=path)
         return part
 
     def pages(self, path: str, key: str, **params: Any) -> list[dict[str, Any]]:
         """Read a list that comes in pages, all of it or an error.
 
-        Complete is: as many items, each with an id of its own, as every page's `total_entries` says.
+        Complete is: as many items, each with an id of its own, as every page's `total_entries` says. Where that number
+        changes on the way or an item comes twice, the list is read to its end and raised as ListChanged.
         """
         found: dict[int, dict[str, Any]] = {}
-        total = None
-        for number in range(1, MOST_PAGES + 1):
+        total, count, changed = None, 0, False
+        for number in range(1, MAX_PAGES + 1):
             answer = self.send("GET", path, params={**params, "page": number, "per_page": PAGE})
             page, before, total = _by_id(answer.get(key), path), total, _total(answer, path)
-            if (number > 1 and total != before) or found.keys() & page.keys():
+            changed = changed or bool(found.keys() & page.keys()) or (number > 1 and total != before)
+            count, found = count + len(page), found | page
+            if not page or count >= total:
+                if changed:
+                    raise ERRORS.changed(path, found.values())
+                if len(found) == total:
+                    return list(found.values())
                 break
-            found |= page
-            if len(found) == total:
-                return list(found.values())
-            if not page:
-                break
-        raise refusals.incomplete(path)
+        raise ERRORS.incomplete(path)
 
     def send(
         self, method: str, path: str, *, params: Any = None, body: Any = None, creating: bool = False
     ) -> dict[str, Any]:
-        """Send one request, once; raises what `refusals` makes of anything but a success.
+        """Send one request, once; raises what `errors` makes of anything but a success.
 
         `creating` marks the one request that must not be repeated blindly.
         """
         import requests
         from hcloud import APIException
 
-        facts = {"request": f"{method} {path}"}
+        facts: dict[str, Any] = {"request": f"{method} {path}"}
         self._status, self._headers = 0, {}
         try:
             answer = self._client().request(
@@ -96,11 +98,11 @@ class Client:
         except requests.RequestException as error:
             raise _failure(error, creating, facts) from None
         if not isinstance(answer, dict) or not 200 <= self._status < 300:
-            raise refusals.lost(creating=creating, **facts)
+            raise ERRORS.lost(creating=creating, **facts)
         return answer
 
     def _refusal(self, code: str | int, creating: bool, facts: Mapping[str, Any]) -> StepError:
-        return refusals.refusal(self._status, code, self._headers, creating=creating, facts=facts)
+        return errors.refusal(self._status, code, self._headers, creating=creating, facts=facts)
 
     def _client(self) -> hcloud.Client:
         if self._opened is None:
@@ -136,17 +138,17 @@ def _failure(error: requests.RequestException, creating: bool, facts: Mapping[st
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     early = (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError, requests.exceptions.SSLError)
     if isinstance(error, early) or isinstance(reason, NewConnectionError):
-        return refusals.unreachable(**facts)
-    return refusals.unanswered(creating=creating, **facts)
+        return ERRORS.unreachable(**facts)
+    return ERRORS.unanswered(creating=creating, **facts)
 
 
 def _by_id(items: Any, what: str) -> dict[int, dict[str, Any]]:
     """Key items by their id, which each must have for itself; a missing list is an error, not an empty one."""
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise refusals.incomplete(what)
+        raise ERRORS.incomplete(what)
     keyed = {item["id"]: item for item in items if isinstance(item.get("id"), int)}
     if len(keyed) < len(items):
-        raise refusals.incomplete(what)
+        raise ERRORS.incomplete(what)
     return keyed
 
 
@@ -156,20 +158,12 @@ def _total(answer: Mapping[str, Any], what: str) -> int:
     pagination = meta.get("pagination") if isinstance(meta, dict) else None
     total = pagination.get("total_entries") if isinstance(pagination, dict) else None
     if not isinstance(total, int):
-        raise refusals.incomplete(what)
+        raise ERRORS.incomplete(what)
     return total
-
-
-def _endpoint(endpoint: str) -> str:
-    """Check the address that everything is sent to; one with a user name in it would show in logs."""
-    match = ENDPOINT.fullmatch(endpoint)
-    if not match or int(match["port"] or 0) > 65535:
-        raise Refused("PROVIDER_INVALID", f"The account's endpoint is not an address like {PUBLIC}.")
-    return endpoint.rstrip("/")
 
 
 def _token(credentials: Mapping[str, str]) -> str:
     token = credentials.get("token") or ""
     if not re.fullmatch(r"[!-~]+", token):
-        raise Refused("PROVIDER_AUTH", "The account needs an API token of a project to use Hetzner.")
+        raise ProviderError("PROVIDER_AUTH", "The account needs an API token of a project to use Hetzner.")
     return token

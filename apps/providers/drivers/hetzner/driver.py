@@ -9,12 +9,24 @@ from __future__ import annotations
 
 import builtins
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from apps.operations.errors import StepError
-from apps.providers.drivers.base import Connection, Image, Machine, MachineSpec, Plan, Refused, State, Transient, Zone
-from apps.providers.drivers.hetzner import catalogue, machines, refusals
+from apps.providers.drivers.base import (
+    Connection,
+    Image,
+    ListChanged,
+    Machine,
+    MachineSpec,
+    Plan,
+    ProviderError,
+    State,
+    TransientProviderError,
+    Zone,
+)
+from apps.providers.drivers.hetzner import catalog, machines
 from apps.providers.drivers.hetzner.client import Client
+from apps.providers.drivers.hetzner.errors import COMMON, ERRORS
 
 LATEST = datetime.max.replace(tzinfo=UTC)
 
@@ -25,8 +37,8 @@ class Hetzner:
     Credentials are {"token": …}, one that may read and write. The endpoint ends in `/v1`.
     """
 
-    title = "Hetzner Cloud"
-    credentials = (("token",),)
+    title: ClassVar[str] = "Hetzner Cloud"
+    credentials: ClassVar[tuple[tuple[str, ...], ...]] = (("token",),)
 
     def __init__(self, connection: Connection):
         self._client = Client(connection)
@@ -42,20 +54,20 @@ class Hetzner:
 
     def plans(self) -> builtins.list[Plan]:
         """Read the server types on offer with their net prices, IPv4 address included, where they can be ordered."""
-        return catalogue.plans(
+        return catalog.plans(
             self._client.pages("/server_types", "server_types"), self._client.get("/pricing", "pricing")
         )
 
     def zones(self) -> builtins.list[Zone]:
         """Read the locations."""
-        return catalogue.zones(self._client.pages("/locations", "locations"))
+        return catalog.zones(self._client.pages("/locations", "locations"))
 
     def images(self) -> builtins.list[Image]:
         """Read the Linux system images, Debian 12 first."""
-        return catalogue.images(self._client.pages("/images", "images", type="system"))
+        return catalog.images(self._client.pages("/images", "images", type="system"))
 
     def find(self, server_id: str) -> builtins.list[Machine]:
-        """Look up by label: oldest first; a list tells as much as a machine alone."""
+        """Look up by label: oldest first; a list shows as much as a single machine."""
         found = [machines.machine(server) for server in self._listed(server_id)]
         return sorted(found, key=lambda machine: (machine.created_at or LATEST, int(machine.ref)))
 
@@ -66,47 +78,53 @@ class Hetzner:
 
     def list(self) -> builtins.list[Machine]:
         """List this installation's machines in full detail."""
-        return [machines.machine(server) for server in self._listed()]
+        try:
+            return [machines.machine(server) for server in self._listed()]
+        except ListChanged as change:
+            ours = [server for server in change.seen if machines.is_ours(server, self._installation)]
+            change.seen = [machines.machine(server) for server in ours]
+            raise
 
     def create(self, spec: MachineSpec) -> Machine:
-        """Ask for one machine, with root's door open to the given keys only; the answer already holds its address.
+        """Order one machine, with root login by the given SSH keys only; the answer already holds its address.
 
-        Raises Ambiguous when the answer was lost or a machine of this name is there already: find() before creating
-        again. Whatever else the answer holds, such as a password, is not read.
+        Raises OutcomeUnknown when the answer was lost or a machine of this name is there already: find() before
+        creating again. Whatever else the answer holds, such as a password, is not read.
         """
         body = machines.creation(spec, self._installation, self._image(spec))
         server = self._client.send("POST", "/servers", body=body, creating=True).get("server")
         if not isinstance(server, dict) or not machines.REF.fullmatch(str(server.get("id"))):
-            raise refusals.lost(creating=True)
+            raise ERRORS.lost(creating=True)
         return machines.machine(server)
 
     def start(self, ref: str) -> None:
         """Ask for it to run."""
-        self._change(ref, "poweron", wanted=("running", "starting"))
+        self._change(ref, "poweron", expected=("running", "starting"))
 
     def stop(self, ref: str) -> None:
-        """Pull the plug."""
-        self._change(ref, "poweroff", wanted=("stopped", "stopping"))
+        """Power off (hard)."""
+        self._change(ref, "poweroff", expected=("stopped", "stopping"))
 
-    def reboot(self, ref: str) -> None:
+    def reboot(self, ref: str) -> bool:
         """Ask its system to go down and come up again; one that does not listen to ACPI goes on as it was."""
         state = self._own(ref).state
         if state == "stopped":
-            raise Refused("PROVIDER_INVALID", "The machine is stopped: start it instead.", ref=ref)
+            raise ProviderError("PROVIDER_INVALID", "The machine is stopped: start it instead.", ref=ref)
         if state != "starting":
             self._client.send("POST", f"/servers/{ref}/actions/reboot")
+        return False
 
     def delete(self, ref: str, *, server_id: str, disks: tuple[str, ...] = ()) -> bool:
         """Take the next step: delete the machine, which takes its disk and the addresses made with it along.
 
-        Volumes and addresses that somebody else attached are kept. Raises Refused, PROVIDER_FORBIDDEN, when the machine
+        Volumes and addresses that others attached are kept. Raises ProviderError, PROVIDER_FORBIDDEN, when the machine
         is not `server_id` of this installation.
         """
         server = self._server(ref)
         if server is None:
             return True
         if not machines.is_ours(server, self._installation, server_id):
-            raise Refused("PROVIDER_FORBIDDEN", "The machine does not carry this server's label.", ref=ref)
+            raise ProviderError("PROVIDER_FORBIDDEN", "The machine does not carry this server's label.", ref=ref)
         if server.get("status") != "deleting":
             self._try("DELETE", f"/servers/{ref}")
         return False
@@ -116,34 +134,34 @@ class Hetzner:
         types = self._client.pages("/server_types", "server_types", name=spec.plan)
         kind = next((item for item in types if item.get("name") == spec.plan), None)
         if kind is None:
-            raise Refused("PROVIDER_INVALID", "Hetzner has no such server type.", plan=spec.plan)
+            raise ProviderError("PROVIDER_INVALID", "Hetzner has no such server type.", plan=spec.plan)
         if isinstance(kind.get("disk"), int) and spec.disk_gib > kind["disk"]:
             sentence = f"The disk of this plan has {kind['disk']} GiB; Hetzner makes it no larger."
-            raise Refused("PROVIDER_INVALID", sentence, plan=spec.plan)
-        wanted = {"name": spec.image or catalogue.DEBIAN_12, "architecture": kind.get("architecture")}
-        images = self._client.pages("/images", "images", type="system", **wanted)
-        fits = [item["id"] for item in images if catalogue.is_image(item) and wanted.items() <= item.items()]
+            raise ProviderError("PROVIDER_INVALID", sentence, plan=spec.plan)
+        criteria = {"name": spec.image or catalog.DEBIAN_12, "architecture": kind.get("architecture")}
+        images = self._client.pages("/images", "images", type="system", **criteria)
+        fits = [item["id"] for item in images if catalog.is_image(item) and criteria.items() <= item.items()]
         if len(fits) != 1:
-            raise Refused("PROVIDER_INVALID", "Hetzner has no such image for this plan.", **wanted)
+            raise ProviderError("PROVIDER_INVALID", "Hetzner has no such image for this plan.", **criteria)
         return fits[0]
 
-    def _change(self, ref: str, verb: str, *, wanted: tuple[State, ...]) -> None:
+    def _change(self, ref: str, verb: str, *, expected: tuple[State, ...]) -> None:
         """Ask for a state unless it is there already; a conflict is settled by looking once more."""
-        if self._own(ref).state in wanted:
+        if self._own(ref).state in expected:
             return
         try:
             self._client.send("POST", f"/servers/{ref}/actions/{verb}")
-        except Transient as error:
-            if error.code != refusals.BUSY.code or self._own(ref).state not in wanted:
+        except TransientProviderError as error:
+            if error.code != COMMON.busy.code or self._own(ref).state not in expected:
                 raise
 
     def _own(self, ref: str) -> Machine:
         """Read a machine that must be there and must be ours."""
         server = self._server(ref)
         if server is None:
-            raise Refused(refusals.GONE.code, refusals.GONE.sentence, ref=ref)
+            raise ProviderError(COMMON.gone.code, COMMON.gone.sentence, ref=ref)
         if not machines.is_ours(server, self._installation):
-            raise Refused("PROVIDER_FORBIDDEN", "The machine does not carry our labels.", ref=ref)
+            raise ProviderError("PROVIDER_FORBIDDEN", "The machine does not carry our labels.", ref=ref)
         return machines.machine(server)
 
     def _try(self, method: str, path: str) -> None:
@@ -151,7 +169,7 @@ class Hetzner:
         try:
             self._client.send(method, path)
         except StepError as error:
-            if error.code not in (refusals.BUSY.code, refusals.GONE.code):
+            if error.code not in (COMMON.busy.code, COMMON.gone.code):
                 raise
 
     def _listed(self, server_id: str | None = None) -> builtins.list[dict[str, Any]]:
@@ -163,13 +181,13 @@ class Hetzner:
     def _server(self, ref: str) -> dict[str, Any] | None:
         """Read a server; None when Hetzner says that it does not exist."""
         if not machines.REF.fullmatch(ref):
-            raise Refused("PROVIDER_INVALID", "This is not the id of a server at Hetzner.", ref=ref)
+            raise ProviderError("PROVIDER_INVALID", "This is not the id of a server at Hetzner.", ref=ref)
         try:
             server = self._client.get(f"/servers/{ref}", "server")
-        except Refused as error:
-            if error.code != refusals.GONE.code:
+        except ProviderError as error:
+            if error.code != COMMON.gone.code:
                 raise
             return None
         if str(server.get("id")) != ref:
-            raise refusals.lost(creating=False, path=f"/servers/{ref}")
+            raise ERRORS.lost(creating=False, path=f"/servers/{ref}")
         return server

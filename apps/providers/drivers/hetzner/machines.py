@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apps.providers.drivers import cloud_init
-from apps.providers.drivers.base import Machine, MachineSpec, Refused, State
+from apps.providers.drivers.base import Machine, MachineSpec, ProviderError, State
 from apps.providers.drivers.hetzner import labels
+from apps.providers.drivers.machine_labels import MANAGED, has_identity, identity_labels
 
 REF = re.compile(r"[1-9][0-9]{0,18}")
 LARGEST_USER_DATA = 32 * 1024
@@ -52,24 +53,22 @@ def labels_of(server: Mapping[str, Any]) -> dict[str, str]:
 
 def is_ours(server: Mapping[str, Any], installation: str, server_id: str | None = None) -> bool:
     """Tell whether this installation made the machine and, when given, made it for this server."""
-    told = labels_of(server)
-    return "prov-managed" in told and all(
-        told.get(key) == value for key, value in marks(installation, server_id).items()
-    )
+    return has_identity(labels_of(server), encoded_identity(installation, server_id))
 
 
-def marks(installation: str, server_id: str | None = None) -> dict[str, str]:
+def encoded_identity(installation: str, server_id: str | None = None) -> dict[str, str]:
     """Write the labels that machines are found by. Raises Refused, PROVIDER_INVALID, when one cannot be written."""
-    texts = {"prov-install": installation} | ({} if server_id is None else {"prov-machine": server_id})
-    found = {key: labels.encoded(text) for key, text in texts.items()}
+    found = {key: labels.encoded(text) for key, text in identity_labels(installation, server_id).items()}
     if not all(labels.VALUE.fullmatch(value) for value in found.values()):
-        raise Refused("PROVIDER_INVALID", "A label at Hetzner cannot hold the installation's name or the server's id.")
+        raise ProviderError(
+            "PROVIDER_INVALID", "A label at Hetzner cannot hold the installation's name or the server's id."
+        )
     return found
 
 
 def selector(installation: str, server_id: str | None = None) -> str:
     """Write the label selector for what is ours."""
-    return ",".join(f"{key}=={value}" for key, value in marks(installation, server_id).items())
+    return ",".join(f"{key}=={value}" for key, value in encoded_identity(installation, server_id).items())
 
 
 def name(spec: MachineSpec, installation: str) -> str:
@@ -81,7 +80,7 @@ def name(spec: MachineSpec, installation: str) -> str:
 
 def creation(spec: MachineSpec, installation: str, image: int) -> dict[str, Any]:
     """Write the body that asks for a machine; its addresses are made with it and go with it."""
-    user_data = cloud_init.document(spec, largest=LARGEST_USER_DATA, cloud="Hetzner", config=NO_PASSWORD)
+    config = NO_PASSWORD | cloud_init.access(spec) | cloud_init.host_key(spec)
     return {
         "name": name(spec, installation),
         "server_type": spec.plan,
@@ -90,12 +89,13 @@ def creation(spec: MachineSpec, installation: str, image: int) -> dict[str, Any]
         "start_after_create": True,
         "public_net": {"enable_ipv4": True, "enable_ipv6": True},
         "labels": _labels(spec, installation),
-        "user_data": user_data,
+        "user_data": cloud_init.limited(cloud_init.document(spec, config), largest=LARGEST_USER_DATA, cloud="Hetzner"),
     }
 
 
 def _labels(spec: MachineSpec, installation: str) -> dict[str, str]:
-    found = {"prov-managed": "1"} | marks(installation, spec.server_id) | labels.packed("prov-hostname", spec.hostname)
+    found = {MANAGED: "1"} | encoded_identity(installation, spec.server_id)
+    found |= labels.packed("prov-hostname", spec.hostname)
     for number, tag in enumerate(spec.tags, start=1):
         found |= labels.packed(f"prov-tag-{number}", tag)
     return found

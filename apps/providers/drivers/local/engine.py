@@ -5,9 +5,11 @@ Whatever the engine or the way to it does wrong comes out as one of the driver c
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import socket
+import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -15,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apps.operations.errors import StepError
-from apps.providers.drivers.base import Ambiguous, Refused, Transient
+from apps.providers.drivers.base import ProviderError, TransientProviderError
+from apps.providers.drivers.errors import CommonMappings, ErrorMapper, ErrorMapping
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-CALL_SECONDS = 30
+CALL_SECONDS, LONGEST_FILE = 30, 10_000
+LISTS, LIST_TRIES = {"containers", "images"}, 5  # Podman answers 500 when something vanishes while it lists
 ENDPOINT = re.compile(r"unix:///[\w./@+-]+|(tcp|http)://(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}", re.ASCII)
 SOCKETS = (
     "{runtime}/podman/podman.sock",
@@ -46,7 +50,7 @@ class Engine:
     def __init__(self, endpoint: str = ""):
         if endpoint and not ENDPOINT.fullmatch(endpoint):
             text = "The account's endpoint is not an engine's on this machine, like unix:///run/podman/podman.sock."
-            raise Refused("PROVIDER_INVALID", text)
+            raise ProviderError("PROVIDER_INVALID", text)
         self.endpoint = endpoint
 
     @cached_property
@@ -63,20 +67,30 @@ class Engine:
                 continue
             self.endpoint = address
             return found
-        raise Refused("ENGINE_NOT_FOUND", NOT_FOUND)
+        raise ProviderError("ENGINE_NOT_FOUND", NOT_FOUND)
 
     def ask(self, call: str, *given: Any, creating: bool = False, **named: Any) -> Any:
         """Make one call of Docker's API, by its name in the SDK; `creating` marks one not to be repeated blindly."""
         method: Callable[..., Any] = getattr(self.api, call)
         with translated(creating=creating):
-            return method(*given, **named)
+            return listed(method, *given, **named) if call in LISTS else method(*given, **named)
+
+    def read_file(self, ref: str, path: str) -> str:
+        """Read a small text file of a container. Raises Refused, PROVIDER_NOT_FOUND, when it is not there."""
+        with translated():
+            chunks, _ = self.api.get_archive(ref, path)
+            return first_file(b"".join(chunks))
+
+    def write_files(self, ref: str, folder: str, files: Mapping[str, str]) -> None:
+        """Write small text files, which only root may read, into a folder of a container, running or not."""
+        self.ask("put_archive", ref, folder, archive_of(files))
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:
         """What the engine says of itself and of its machine."""
         facts = self.ask("info")
         if not isinstance(facts, dict) or not isinstance(facts.get("NCPU"), int):
-            raise Transient("PROVIDER_UNAVAILABLE", "The container engine did not give a usable answer.")
+            raise ERRORS.lost(creating=False)
         return facts
 
     @property
@@ -96,12 +110,63 @@ class Engine:
     @property
     def restart_policy(self) -> str:
         """The policy that brings machines back when the host starts: Podman's `podman-restart` knows `always` only."""
-        return "always" if "BuildahVersion" in self.facts else "unless-stopped"
+        return "always" if self.is_podman else "unless-stopped"
+
+    @property
+    def is_podman(self) -> bool:
+        """Tell Podman from Docker."""
+        return "BuildahVersion" in self.facts
+
+    def for_systemd(self) -> dict[str, Any]:
+        """Return what a container's host configuration needs for systemd as its first process; Podman adds it itself.
+
+        Docker gives a container neither a writable /run nor its control group.
+        """
+        if self.is_podman:
+            return {}
+        mode = "ro" if self.facts.get("CgroupVersion", "1") == "1" else "rw"
+        mounts = {"tmpfs": {"/run": "", "/run/lock": ""}, "binds": [f"/sys/fs/cgroup:/sys/fs/cgroup:{mode}"]}
+        return mounts | ({"cgroupns": "host"} if mode == "rw" else {})
 
     def close(self) -> None:
         """Give back the connections."""
         if "api" in self.__dict__:
             self.api.close()
+
+
+def archive_of(files: Mapping[str, str]) -> bytes:
+    """Return an archive of files, by path, that belong to root and that nobody else may read."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as archive:
+        for path, text in files.items():
+            member = tarfile.TarInfo(path)
+            member.size, member.mode = len(text.encode()), 0o600
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return data.getvalue()
+
+
+def first_file(data: bytes) -> str:
+    """Return the text of an archive's first file, cut; empty when it is no file. Raises ValueError for no archive."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            member = archive.next()
+            file = archive.extractfile(member) if member is not None and member.isfile() else None
+            return file.read(LONGEST_FILE).decode(errors="replace").strip() if file is not None else ""
+    except tarfile.TarError as error:
+        raise ValueError("the engine's answer is no archive") from error
+
+
+def listed(method: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    """Ask for a list, again when the engine fails to make it."""
+    from docker.errors import APIError
+
+    for _ in range(LIST_TRIES - 1):
+        try:
+            return method(*given, **named)
+        except APIError as error:
+            if not error.is_server_error():
+                raise
+    return method(*given, **named)
 
 
 # Which version of the API each engine speaks: Podman takes longer to tell it than for most else that it is asked.
@@ -140,6 +205,23 @@ def usual_addresses() -> Iterator[str]:
             yield f"unix://{path}"
 
 
+COMMON = CommonMappings("The container engine")
+AUTH = ErrorMapping(ProviderError, "PROVIDER_AUTH", "The container engine does not let this service in.")
+ERRORS = ErrorMapper(
+    cloud="The container engine",
+    by_status={
+        **dict.fromkeys(range(300, 500), COMMON.invalid),
+        401: AUTH,
+        403: AUTH,
+        404: ErrorMapping(ProviderError, "PROVIDER_NOT_FOUND", "There is no such container any more."),
+        409: ErrorMapping(
+            TransientProviderError, "PROVIDER_BUSY", "Something else is still happening to this container."
+        ),
+        429: COMMON.rate_limited,
+    },
+)
+
+
 @contextmanager
 def translated(*, creating: bool = False) -> Iterator[None]:
     """Turn what the SDK raises into the driver contract's errors."""
@@ -154,33 +236,19 @@ def translated(*, creating: bool = False) -> Iterator[None]:
         if answered is not None:
             raise refusal(answered.response.status_code, creating=creating) from None
         was_sent = not any(isinstance(one, (*NOT_SENT, ConnectTimeout)) for one in behind)
-        raise unanswered(creating=creating and was_sent, cause=type(error).__name__) from None
+        facts: dict[str, Any] = {"cause": type(error).__name__}
+        if creating and was_sent:
+            raise ERRORS.lost(creating=True, **facts) from None
+        raise ERRORS.unreachable(**facts) from None
 
 
 def refusal(status: int, *, creating: bool) -> StepError:
-    """Return what an answer that is no success means; of the engine's text nothing is kept."""
-    facts = {"status": status}
-    if status == 404:
-        return Refused("PROVIDER_NOT_FOUND", "There is no such container any more.", **facts)
-    if status == 409:
-        return Transient("PROVIDER_BUSY", "Something else is still happening to this container.", **facts)
-    if status == 429:
-        return Transient("PROVIDER_RATE_LIMITED", "The container engine asks for fewer requests.", **facts)
-    if status in (401, 403):
-        return Refused("PROVIDER_AUTH", "The container engine does not let this service in.", **facts)
-    if status < 500:
-        return Refused("PROVIDER_INVALID", "The container engine does not accept the request as it stands.", **facts)
-    return unanswered(creating=creating, **facts)
-
-
-def unanswered(*, creating: bool, **facts: Any) -> StepError:
-    """Return what it means that nothing usable came back: a creation may have been carried out all the same."""
-    if creating:
-        text = "The container engine was asked for a machine and its answer was lost."
-        return Ambiguous("PROVIDER_ANSWER_LOST", text, **facts)
-    if "status" in facts:
-        return Transient("PROVIDER_UNAVAILABLE", "The container engine did not give a usable answer.", **facts)
-    return Transient("PROVIDER_UNREACHABLE", "The container engine cannot be reached.", **facts)
+    """Return the error for an answer that is no success; of the engine's text nothing is kept."""
+    mapping = ERRORS.find("", status)
+    facts: dict[str, Any] = {"status": status}
+    if mapping is None:
+        return ERRORS.lost(creating=creating, **facts)
+    return mapping.make(f"HTTP_{status}", None, facts)
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -9,14 +9,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from apps.providers.drivers.base import Machine, MachineSpec, Plan, Price, State
+from apps.providers.drivers.machine_labels import has_identity, identity_labels, labels_for
 
 ZONE = "local"
-NETWORK = "provisioning"
 SSH_PORT = 22
+SSH_FOLDER = "/etc/ssh"
+# The image's own configuration names its Ed25519 key, so that any other key has to be named as well.
+HOST_KEYS = "HostKey /etc/ssh/ssh_host_ecdsa_key\nHostKey /etc/ssh/ssh_host_ed25519_key\n"
 LOOPBACK, PUBLISHED_PORT = IPv4Network("127.78.0.0/16"), 2222
 GIB = 2**30
 LONGEST_HOSTNAME = 64  # of Linux
@@ -56,6 +59,14 @@ def plans(facts: Mapping[str, Any]) -> list[Plan]:
     ]
 
 
+def mac_address(ip: str) -> str:
+    """Return the hardware address of a machine, made from its IP address as Docker does.
+
+    Podman would draw another at each start, and for up to a minute the host would go on sending to the old one.
+    """
+    return ":".join(f"{byte:02x}" for byte in b"\x02\x42" + IPv4Address(ip).packed)
+
+
 def free_place(taken: Collection[str], subnet: IPv4Network | None) -> Place:
     """Choose an address that no container has, at random, so that two who choose at once rarely choose the same.
 
@@ -72,9 +83,7 @@ def free_place(taken: Collection[str], subnet: IPv4Network | None) -> Place:
 def labels(spec: MachineSpec, installation: str, place: Place) -> dict[str, str]:
     """Return what is written on a machine; the list of containers shows it, so that no machine is asked for singly."""
     return {
-        "prov-managed": "1",
-        "prov-install": installation,
-        "prov-machine": spec.server_id,
+        **labels_for(spec.server_id, installation),
         "prov-tags": ",".join(spec.tags),
         "prov-hostname": spec.hostname,
         "prov-plan": spec.plan,
@@ -91,6 +100,11 @@ def environment(spec: MachineSpec) -> dict[str, str]:
     return given
 
 
+def host_key_files(private_key: str) -> dict[str, str]:
+    """Return the files of `SSH_FOLDER` with which a machine's SSH server serves this key beside its own."""
+    return {"ssh_host_ecdsa_key": private_key, "sshd_config.d/ordered-host-key.conf": HOST_KEYS}
+
+
 def hostname(name: str) -> str:
     """Return the name that the kernel can hold: the whole one, or its first part."""
     return name if len(name) <= LONGEST_HOSTNAME else name.partition(".")[0]
@@ -101,18 +115,18 @@ def machine(listed: Mapping[str, Any]) -> Machine:
 
     One that has just been made is only `running` once SSH answers.
     """
-    marks = marks_of(listed)
+    found = labels_of(listed)
     state = STATES.get(str(listed.get("State", "")).lower(), "unknown")
     created = datetime.fromtimestamp(int(listed.get("Created") or 0), UTC)
-    ip, port = marks.get("prov-address", ""), int(marks.get("prov-port") or 22)
+    ip, port = found.get("prov-address", ""), int(found.get("prov-port") or 22)
     is_fresh = (datetime.now(UTC) - created).total_seconds() < FRESH_SECONDS
     if state == "running" and is_fresh and not answers(ip, port):
         state = "starting"
     return Machine(
         ref=listed["Id"],
-        server_id=marks.get("prov-machine", ""),
-        hostname=marks.get("prov-hostname", ""),
-        plan=marks.get("prov-plan", ""),
+        server_id=found.get("prov-machine", ""),
+        hostname=found.get("prov-hostname", ""),
+        plan=found.get("prov-plan", ""),
         zone=ZONE,
         state=state,
         ip=ip,
@@ -121,7 +135,7 @@ def machine(listed: Mapping[str, Any]) -> Machine:
     )
 
 
-def marks_of(listed: Mapping[str, Any]) -> dict[str, str]:
+def labels_of(listed: Mapping[str, Any]) -> dict[str, str]:
     """Read the labels."""
     found = listed.get("Labels")
     return found if isinstance(found, dict) else {}
@@ -129,9 +143,7 @@ def marks_of(listed: Mapping[str, Any]) -> dict[str, str]:
 
 def is_ours(listed: Mapping[str, Any], installation: str, server_id: str | None = None) -> bool:
     """Tell whether this installation made the machine and, when given, made it for this server."""
-    marks = marks_of(listed)
-    mine = "prov-managed" in marks and marks.get("prov-install") == installation
-    return mine and server_id in (None, marks.get("prov-machine"))
+    return has_identity(labels_of(listed), identity_labels(installation, server_id))
 
 
 def answers(ip: str, port: int) -> bool:

@@ -1,4 +1,4 @@
-"""UpCloud, API 1.3: `client` speaks HTTP, `refusals` reads its errors, `machines` and `catalogue` its shapes."""
+"""UpCloud, API 1.3: `client` speaks HTTP, `errors` maps its errors, `machines` and `catalog` its shapes."""
 
 from __future__ import annotations
 

@@ -9,16 +9,29 @@ from __future__ import annotations
 import builtins
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from apps.operations.errors import StepError
-from apps.providers.drivers.base import Connection, Image, Machine, MachineSpec, Plan, Refused, State, Transient, Zone
-from apps.providers.drivers.upcloud import catalogue, machines, refusals
+from apps.providers.drivers.base import (
+    Connection,
+    Image,
+    ListChanged,
+    Machine,
+    MachineSpec,
+    Plan,
+    ProviderError,
+    State,
+    TransientProviderError,
+    Zone,
+)
+from apps.providers.drivers.machine_labels import identity_labels
+from apps.providers.drivers.upcloud import catalog, machines
 from apps.providers.drivers.upcloud.client import Client
+from apps.providers.drivers.upcloud.errors import COMMON, ERRORS
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 START_SECONDS = 120.0
-PULL_THE_PLUG = {"stop_server": {"stop_type": "hard"}}
+POWER_OFF = {"stop_server": {"stop_type": "hard"}}
 RESTART = {"restart_server": {"stop_type": "soft", "timeout": "60", "timeout_action": "destroy"}}
 LATEST = datetime.max.replace(tzinfo=UTC)
 
@@ -29,8 +42,8 @@ class UpCloud:
     Credentials are {"token": …} or {"username": …, "password": …}; a token goes first. The endpoint ends in `/1.3`.
     """
 
-    title = "UpCloud"
-    credentials = (("token",), ("username", "password"))
+    title: ClassVar[str] = "UpCloud"
+    credentials: ClassVar[tuple[tuple[str, ...], ...]] = (("token",), ("username", "password"))
 
     def __init__(self, connection: Connection):
         self._client = Client(connection)
@@ -41,16 +54,16 @@ class UpCloud:
         self._client.close()
 
     def check(self) -> None:
-        """Ask who we are."""
+        """Ask for the account's name."""
         self._client.get("/account", "account")
 
     def plans(self) -> list[Plan]:
         """Read the plans on offer with their prices in every zone; the same plans are sold in all zones."""
-        return catalogue.plans(self._client.items("/plan", "plans", "plan"), self._client.get("/price", "prices"))
+        return catalog.plans(self._client.items("/plan", "plans", "plan"), self._client.get("/price", "prices"))
 
     def zones(self) -> list[Zone]:
         """Read the public zones."""
-        return catalogue.zones(self._client.items("/zone", "zones", "zone"))
+        return catalog.zones(self._client.items("/zone", "zones", "zone"))
 
     def images(self) -> builtins.list[Image]:
         """Read the public Linux templates, Debian 12 first."""
@@ -68,19 +81,23 @@ class UpCloud:
         return machines.machine(server) if server else None
 
     def list(self) -> builtins.list[Machine]:
-        """List this installation's machines; a list tells neither addresses nor disks."""
-        return [machines.machine(server) for server in self._listed()]
+        """List this installation's machines; a list shows neither addresses nor disks."""
+        try:
+            return [machines.machine(server) for server in self._listed()]
+        except ListChanged as change:
+            change.seen = [machines.machine(server) for server in change.seen if self._is_ours(server)]
+            raise
 
     def create(self, spec: MachineSpec) -> Machine:
-        """Ask for one machine on a clone of Debian 12, root's door open to the given keys only.
+        """Order one machine on a clone of Debian 12, with root login by the given SSH keys only.
 
-        The answer already holds the final address and disks. Raises Ambiguous when it was lost: find() before creating
-        again.
+        The answer already holds the final address and disks. Raises OutcomeUnknown when it was lost: find() before
+        creating again.
         """
         body = machines.creation(spec, self._installation)
         server = self._client.send("POST", "/server", body=body, creating=True).part("server") or {}
         if not UUID.fullmatch(str(server.get("uuid"))):
-            raise refusals.lost(creating=True)
+            raise ERRORS.lost(creating=True)
         return machines.machine(server)
 
     def start(self, ref: str) -> None:
@@ -90,22 +107,23 @@ class UpCloud:
         `start_type: async` is known from one third party only and an attribute that it does not know is refused; a wait
         that is cut short is harmless, because the next call reads the state first.
         """
-        self._change(ref, "start", {"server": {}}, wanted=("running",), seconds=START_SECONDS)
+        self._change(ref, "start", {"server": {}}, expected=("running",), seconds=START_SECONDS)
 
     def stop(self, ref: str) -> None:
-        """Pull the plug; UpCloud answers at once and still says that it runs, for some seconds."""
-        self._change(ref, "stop", PULL_THE_PLUG, wanted=("stopped", "stopping"))
+        """Power off (hard); UpCloud answers at once and still shows it as running for some seconds."""
+        self._change(ref, "stop", POWER_OFF, expected=("stopped", "stopping"))
 
-    def reboot(self, ref: str) -> None:
-        """Ask it to go down softly and come up again, with the plug pulled when it has not gone down in a minute."""
+    def reboot(self, ref: str) -> bool:
+        """Reboot (soft), with a hard power-off when it has not shut down in a minute."""
         state = self._own(ref).state
         if state == "stopped":
-            raise Refused("PROVIDER_INVALID", "The machine is stopped: start it instead.", ref=ref)
+            raise ProviderError("PROVIDER_INVALID", "The machine is stopped: start it instead.", ref=ref)
         if state != "starting":
             self._client.send("POST", f"/server/{ref}/restart", body=RESTART)
+        return False
 
     def delete(self, ref: str, *, server_id: str, disks: tuple[str, ...] = ()) -> bool:
-        """Take the next step: pull the plug, delete server and disks, then look for disks left behind.
+        """Take the next step: power off, delete server and disks, then look for disks left behind.
 
         Raises Refused, PROVIDER_FORBIDDEN, when the machine is not `server_id` of this installation or when one of its
         disks has come to be attached to another machine.
@@ -114,12 +132,12 @@ class UpCloud:
         if server is None:
             return self._sweep(ref, server_id, disks)
         if not self._is_ours(server, server_id):
-            raise Refused("PROVIDER_FORBIDDEN", "The machine does not carry this server's label.", ref=ref)
+            raise ProviderError("PROVIDER_FORBIDDEN", "The machine does not carry this server's label.", ref=ref)
         state = machines.machine(server).state
         if state == "stopped":
             self._try("DELETE", f"/server/{ref}", params={"storages": "1", "backups": "delete"})
         elif state not in ("starting", "stopping"):
-            self._try("POST", f"/server/{ref}/stop", body=PULL_THE_PLUG)
+            self._try("POST", f"/server/{ref}/stop", body=POWER_OFF)
         return False
 
     def _sweep(self, ref: str, server_id: str, disks: tuple[str, ...]) -> bool:
@@ -141,30 +159,32 @@ class UpCloud:
             return True
         holders = machines.attached_to(storage)
         if holders - {ref}:
-            raise Refused("PROVIDER_FORBIDDEN", "A disk of the machine is now attached to another one.", disk=disk)
+            raise ProviderError(
+                "PROVIDER_FORBIDDEN", "A disk of the machine is now attached to another one.", disk=disk
+            )
         if not holders:
             self._try("DELETE", f"/storage/{disk}", params={"backups": "delete"})
         return False
 
     def _change(
-        self, ref: str, verb: str, body: Any, *, wanted: tuple[State, ...], seconds: float | None = None
+        self, ref: str, verb: str, body: Any, *, expected: tuple[State, ...], seconds: float | None = None
     ) -> None:
         """Ask for a state unless it is there already; a conflict is settled by looking once more."""
-        if self._own(ref).state in wanted:
+        if self._own(ref).state in expected:
             return
         try:
             self._client.send("POST", f"/server/{ref}/{verb}", body=body, seconds=seconds)
-        except Transient as error:
-            if error.code != "PROVIDER_BUSY" or self._own(ref).state not in wanted:
+        except TransientProviderError as error:
+            if error.code != "PROVIDER_BUSY" or self._own(ref).state not in expected:
                 raise
 
     def _own(self, ref: str) -> Machine:
         """Read a machine that must be there and must be ours."""
         server = self._details(ref)
         if server is None:
-            raise Refused(refusals.GONE.code, refusals.GONE.sentence, ref=ref)
+            raise ProviderError(COMMON.gone.code, COMMON.gone.sentence, ref=ref)
         if not self._is_ours(server):
-            raise Refused("PROVIDER_FORBIDDEN", "The machine does not carry our labels.", ref=ref)
+            raise ProviderError("PROVIDER_FORBIDDEN", "The machine does not carry our labels.", ref=ref)
         return machines.machine(server)
 
     def _try(self, method: str, path: str, **request: Any) -> None:
@@ -177,10 +197,10 @@ class UpCloud:
 
     def _listed(self, server_id: str | None = None) -> builtins.list[dict[str, Any]]:
         """List our servers by label; UpCloud matches loosely, so each label is compared again."""
-        labels = {"prov-install": self._installation} | ({"prov-machine": server_id} if server_id else {})
+        labels = identity_labels(self._installation, server_id or None)
         servers = self._client.pages("/server", "servers", "server", labels)
         if any("labels" not in server for server in servers):
-            raise refusals.incomplete("/server")
+            raise ERRORS.incomplete("/server")
         return [server for server in servers if self._is_ours(server, server_id)]
 
     def _details(self, ref: str) -> dict[str, Any] | None:
@@ -189,15 +209,15 @@ class UpCloud:
     def _thing(self, kind: str, ref: str) -> dict[str, Any] | None:
         """Read a server or storage in detail; None when UpCloud says that it does not exist."""
         if not UUID.fullmatch(ref):
-            raise Refused("PROVIDER_INVALID", f"This is not the id of a {kind} at UpCloud.", ref=ref)
+            raise ProviderError("PROVIDER_INVALID", f"This is not the id of a {kind} at UpCloud.", ref=ref)
         try:
             thing = self._client.get(f"/{kind}/{ref}", kind)
-        except Refused as error:
+        except ProviderError as error:
             if not _is_absence(error):
                 raise
             return None
         if thing.get("uuid") != ref:
-            raise refusals.lost(creating=False, path=f"/{kind}/{ref}")
+            raise ERRORS.lost(creating=False, path=f"/{kind}/{ref}")
         return thing
 
     def _is_ours(self, server: dict[str, Any], server_id: str | None = None) -> bool:
@@ -205,5 +225,5 @@ class UpCloud:
 
 
 def _is_absence(error: StepError) -> bool:
-    """Tell whether UpCloud itself said that the thing does not exist; any other 404 proves nothing."""
+    """Tell whether UpCloud itself answered that the object does not exist; any other 404 proves nothing."""
     return error.data.get("status") == 404 and error.data.get("cloud_code") in ("SERVER_NOT_FOUND", "STORAGE_NOT_FOUND")

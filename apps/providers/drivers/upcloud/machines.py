@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from apps.providers.drivers import cloud_init
 from apps.providers.drivers.base import Image, Machine, MachineSpec, State
+from apps.providers.drivers.machine_labels import has_identity, identity_labels, labels_for, labels_of_tags
 
 DEBIAN_12 = "01000000-0000-4000-8000-000020070100"
 SMALLEST_DISK_GIB = 10
@@ -55,9 +58,7 @@ def labels_of(thing: Mapping[str, Any]) -> dict[str, str]:
 
 def is_ours(server: Mapping[str, Any], installation: str, server_id: str | None = None) -> bool:
     """Tell whether this installation made the machine and, when given, made it for this server."""
-    labels = labels_of(server)
-    wanted = {"prov-install": installation} | ({} if server_id is None else {"prov-machine": server_id})
-    return "prov-managed" in labels and all(value and labels.get(key) == value for key, value in wanted.items())
+    return has_identity(labels_of(server), identity_labels(installation, server_id))
 
 
 def images(templates: Iterable[Mapping[str, Any]]) -> list[Image]:
@@ -68,7 +69,7 @@ def images(templates: Iterable[Mapping[str, Any]]) -> list[Image]:
 
 
 def is_image(template: Mapping[str, Any]) -> bool:
-    """Tell whether a template is a Linux that cloud-init sets up, without a licence to pay and not a cluster's node."""
+    """Tell whether a template is a Linux that cloud-init sets up, without a license to pay and not a cluster's node."""
     is_linux = template.get("template_type", "cloud-init") == "cloud-init"
     is_free = not template.get("license") and not _text(template, "title").startswith("UpCloud K8s")
     return isinstance(template.get("uuid"), str) and is_linux and is_free
@@ -95,11 +96,23 @@ def creation(spec: MachineSpec, installation: str) -> dict[str, Any]:
         "networking": {"interfaces": {"interface": [_interface("public"), _interface("utility")]}},
         "storage_devices": {"storage_device": [_root_disk(spec, installation)]},
     }
-    return {"server": server | ({"user_data": spec.user_data} if spec.user_data else {})}
+    return {"server": server | ({"user_data": user_data} if (user_data := _user_data(spec)) else {})}
+
+
+def _user_data(spec: MachineSpec) -> str:
+    """Return the order's user data, with the host key added to it; the login and the name go another way here.
+
+    A URL, which UpCloud takes in place of user data, becomes the file that cloud-init includes.
+    """
+    if not spec.host_key:
+        return spec.user_data
+    if spec.user_data.startswith(("http://", "https://")):
+        spec = replace(spec, user_data=f"#include\n{spec.user_data}\n")
+    return cloud_init.document(spec, cloud_init.host_key(spec))
 
 
 def disk_title(server_id: str, installation: str) -> str:
-    """Name the disks of a machine; labels do not spread to a disk, so this title is what tells whose it is."""
+    """Name the disks of a machine; labels do not spread to a disk, so that this title identifies it."""
     return f"{server_id} root ({installation})"
 
 
@@ -116,19 +129,8 @@ def attached_to(storage: Mapping[str, Any]) -> set[str]:
 
 
 def _labels(spec: MachineSpec, installation: str) -> list[dict[str, str]]:
-    labels = {"prov-managed": "1", "prov-install": installation, "prov-machine": spec.server_id}
-    for number, text in enumerate(_joined(spec.tags), start=1):
-        labels["prov-tags" if number == 1 else f"prov-tags-{number}"] = text
+    labels = labels_for(spec.server_id, installation) | labels_of_tags(spec.tags, longest=LONGEST_LABEL)
     return [{"key": key, "value": value} for key, value in labels.items()]
-
-
-def _joined(tags: Iterable[str]) -> list[str]:
-    """Join tags by commas into as few texts as there must be, each of them one that a label can hold."""
-    texts: list[str] = []
-    for tag in tags:
-        longer = f"{texts[-1]},{tag}" if texts else tag
-        texts[-1:] = [longer] if len(longer) <= LONGEST_LABEL else [*texts[-1:], tag]
-    return texts
 
 
 def _interface(kind: str) -> dict[str, Any]:
@@ -172,7 +174,7 @@ def _ipv4(text: Any) -> str:
 
 
 def _port(text: str) -> int:
-    """Read where an emulation's SSH listens, 22 where nothing usable is said."""
+    """Read where an emulation's SSH listens, 22 where no usable port is given."""
     return int(text) if text.isdecimal() and len(text) <= 5 and 0 < int(text) < 2**16 else SSH_PORT
 
 
