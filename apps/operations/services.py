@@ -1,24 +1,43 @@
-"""Submitting and cancelling operations."""
+"""Submitting operations and finding them; `cancellation` cancels them."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-from django.db.models import Count, Q
 from django.utils import timezone
 
 from apps.accounts.models import User
-from apps.operations import events, registry, transitions
-from apps.operations.errors import AlreadyEnded, TargetBusy
+from apps.operations import events, registry
+from apps.operations.errors import TargetBusy
 from apps.operations.models import Event, Operation
+from apps.operations.observability import counters
+from apps.system.client_address import current_client_address
+from apps.system.database import integrity_error_as
 from apps.system.errors import NotFound
 from apps.system.redaction import redact_text
-from apps.system.services import refused_as
 from apps.workspaces.models import Workspace
 from apps.workspaces.services import mark_used
+
+together: ContextVar[list[Operation] | None] = ContextVar("together", default=None)
+
+
+@contextmanager
+def insert_together() -> Iterator[None]:
+    """Insert the operations that are submitted in the block at its end, in one statement.
+
+    Those with a target are inserted at once, as rules look for whatever holds a target.
+    """
+    waiting: list[Operation] = []
+    token = together.set(waiting)
+    try:
+        yield
+    finally:
+        together.reset(token)
+    Operation.objects.bulk_create(waiting)
 
 
 def submit(
@@ -32,37 +51,49 @@ def submit(
     check_mode: bool = False,
     parent: Operation | None = None,
     time_limit: float | None = None,
-    lane: str = "",
+    limit_key: str = "",
 ) -> Operation:
     """Queue an operation; called in the transaction of the change it stands for.
 
     `target` names what it changes: a second unfinished operation on the same target is refused. `time_limit`, in
-    seconds, replaces the kind's own. `lane` names what it shares with others, for caps. Raises TargetBusy.
+    seconds, replaces the kind's own. `limit_key` is the name of its concurrency limit. Raises TargetBusy.
     """
     time_limit = time_limit or registry.kind_named(kind).deadline_seconds
     if target and not target_is_new:
         refuse_if_busy(target)
-    with refused_as(TargetBusy(target=target, holder="submitted at the same moment")):
-        operation = Operation.objects.create(
-            kind=kind,
-            workspace=workspace,
-            actor=actor,
-            target=target,
-            params=params,
-            check_mode=check_mode,
-            parent=parent,
-            time_limit=time_limit,
-            lane=lane,
-        )
+    operation = Operation(
+        kind=kind,
+        workspace=workspace,
+        actor=actor,
+        requested_from=current_client_address(),
+        target=target,
+        params=params,
+        check_mode=check_mode,
+        parent=parent,
+        time_limit=time_limit,
+        limit_key=limit_key,
+    )
+    insert(operation)
     if workspace is not None:
         mark_used(workspace)
     return operation
 
 
+def insert(operation: Operation) -> None:
+    """Insert a new operation, now or with others. Raises TargetBusy."""
+    waiting = together.get()
+    if waiting is not None and not operation.target:
+        waiting.append(operation)
+        return
+    busy = TargetBusy(target=operation.target, holder="submitted at the same moment")
+    with integrity_error_as(busy, "one_unfinished_operation_per_target"):
+        operation.save(force_insert=True)
+
+
 def record_refusal(
     *, kind: str, workspace: Workspace | None, target: str, params: dict[str, Any], code: str, message: str
 ) -> Operation:
-    """Write down as a failed operation what was refused when nobody was there to be told; nothing is settled by it."""
+    """Store a refusal of a scheduled change as a failed operation; no outcome is applied."""
     operation = Operation.objects.create(
         kind=kind,
         workspace=workspace,
@@ -74,7 +105,7 @@ def record_refusal(
         due_at=None,
         ended_at=timezone.now(),
     )
-    events.append(operation.pk, Event.Level.ERROR, message)
+    events.append(operation, Event.Level.ERROR, message)
     return operation
 
 
@@ -90,6 +121,11 @@ def holder_of(target: str) -> Operation | None:
     return Operation.objects.unfinished().filter(target=target).first()
 
 
+def lock_holder(target: str) -> None:
+    """Lock the unfinished operation that holds the target, for the rest of the transaction."""
+    Operation.objects.unfinished().filter(target=target).select_for_update().first()
+
+
 def operation_for(user: User, id: UUID) -> Operation:
     """Return an operation the user may see. Raises NotFound."""
     operation = Operation.objects.visible_to(user).select_related("workspace").filter(pk=id).first()
@@ -98,27 +134,6 @@ def operation_for(user: User, id: UUID) -> Operation:
     return operation
 
 
-def cancel(*, operation: Operation) -> Operation:
-    """Cancel an operation and return it as it then truly is.
-
-    One that no worker is at work on is cancelled at once. Otherwise the worker is told, and has
-    `cancel_wait_seconds` to stop before this returns. Raises AlreadyEnded.
-    """
-    give_up = time.monotonic() + settings.OPERATIONS["cancel_wait_seconds"]
-    asked = False
-    while not transitions.cancel_idle(operation):
-        asked = transitions.ask_to_stop(operation) or asked
-        operation.refresh_from_db()
-        if operation.has_ended and not asked:
-            raise AlreadyEnded(operation=operation.pk, status=operation.status)
-        if operation.has_ended or time.monotonic() > give_up:
-            return operation
-        time.sleep(0.05)
-    operation.refresh_from_db()
-    return operation
-
-
 def counts() -> dict[str, int]:
     """Count operations: all, and those running."""
-    running = Q(status=Operation.Status.RUNNING)
-    return Operation.objects.aggregate(total=Count("pk"), running=Count("pk", filter=running))
+    return {"total": counters.total(), "running": counters.running()}

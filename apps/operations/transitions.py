@@ -1,138 +1,206 @@
-"""Every change of an operation's state: each one conditional statement, its log line and its settlement together.
+"""Every change of an operation's state: one conditional UPDATE each, with its log line and its effect on the resource.
 
-Losing a transition is not an error: the function returns False (or None) and nothing has changed.
+::
+
+    pending ── set_running ──▶ running ──┬── wait, retries.schedule_retry ──▶ running, due later
+                                         ├── complete ──▶ completed
+                                         ├── fail ──────▶ failed
+                                         └── cancellation.cancel_held, cancel_idle ──▶ cancelled
+
+A transition that is lost to another worker or a cancel is not an error: the function returns False (or None) and
+nothing has changed.
 """
 
 from __future__ import annotations
 
 import logging
-import random
+from contextlib import nullcontext
+from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Case, DateTimeField, F, Q, When
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce
 
-from apps.operations import endings, events, figures, registry
-from apps.operations.claims import in_seconds
-from apps.operations.errors import Retry
-from apps.operations.models import ENDED, Event, Operation
-from apps.operations.steps import Done, Lease, Wait
-from apps.system.redaction import redact_text
+from apps.operations import events, outcome_statements, outcomes, registry
+from apps.operations.handler_api import Done, Lease, Wait
+from apps.operations.hidden_input import hidden_in, hidden_text
+from apps.operations.models import Event, Operation
+from apps.operations.observability import activity_log, metrics
+from apps.operations.queue.claim_sql import sql
+from apps.operations.queue.claim_statements import FIELDS
+from apps.operations.queue.leases import in_seconds, lease_seconds
+from apps.system.sql_time import Now
 
 logger = logging.getLogger(__name__)
 Status = Operation.Status
 
 
+# ── before a step ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def set_running(lease: Lease) -> Operation | None:
+    """Count the start of a step before anything is done, so that a step which kills its worker is counted too.
+
+    Returns the operation, now running, or None when the lease is lost.
+    """
+    key = Operation._meta.pk.get_db_prep_value(lease.operation_id, connection)
+    values: dict[str, Any] = {"id": key, "fence": lease.fence, "lease": lease_seconds()}
+    with connection.cursor() as cursor:
+        cursor.execute(sql().set_running, values)
+        row = cursor.fetchone()
+    return row and operation_from(row)
+
+
+def operation_from(row: tuple[Any, ...]) -> Operation:
+    """Make an operation of a row of all its columns, as `raw` does, which finds the converters anew each time."""
+    values = list(row)
+    for place, (functions, expression) in converters(connection.vendor).items():
+        for function in functions:
+            values[place] = function(values[place], expression, connection)
+    return Operation.from_db(connection.alias, [field.attname for field in FIELDS], values)
+
+
+@cache
+def converters(vendor: str) -> dict[int, Any]:
+    """Return what makes Python values of the database's, by the columns' places."""
+    columns = [field.get_col(Operation._meta.db_table) for field in FIELDS]
+    return Operation.objects.all().query.get_compiler(connection=connection).get_converters(columns)
+
+
 # ── in a step ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-@transaction.atomic
-def write(lease: Lease, *, state: dict[str, Any] | None = None, event: tuple[str, str, dict] | None = None) -> bool:
-    """Store state or a log line in the middle of a step."""
+@transaction.atomic(savepoint=False)
+def write(
+    lease: Lease,
+    operation: Operation,
+    *,
+    state: dict[str, Any] | None = None,
+    event: tuple[str, str, dict] | None = None,
+    lines: list[tuple[str, str, dict]] | None = None,
+) -> bool:
+    """Store state, a log line or several (level, message, data) in the middle of a step."""
     changes: dict[str, Any] = {"updated_at": Now()} | ({} if state is None else {"state": state})
-    if not Operation.objects.held_by(lease).update(**changes):
+    if not Operation.objects.owned_by(lease).update(**changes):
         return False
-    if event:
-        events.append(lease.operation_id, *event)
+    events.append_all(operation, [*([event] if event else []), *(lines or [])])
     return True
 
 
 # ── after a step ──────────────────────────────────────────────────────────────────────────────────────────────────────
-def wait(lease: Lease, operation: Operation, outcome: Wait) -> bool:
-    """Put the operation back until its time has come, or at once when something woke it meanwhile."""
-    changes: dict[str, Any] = {"tries": 0, "note": redact_text(outcome.note)[:255]}
+def wait(lease: Lease, operation: Operation, outcome: Wait, *, unless_cancel_requested: bool = False) -> bool:
+    """Release the operation until it is due again: in `outcome.seconds`, or at once when it was woken meanwhile.
+
+    With `unless_cancel_requested`, not an operation whose cancel was requested.
+    """
+    message = hidden_text(operation, outcome.message)
+    changes: dict[str, Any] = {"status_message": message[:255]}
+    if not outcome.keeps_attempts:
+        changes["attempts"] = 0
     if outcome.state is not None:
         changes["state"] = outcome.state
-    fresh = outcome.note and outcome.note != operation.note
-    return rest(lease, outcome.seconds, changes, (Event.Level.INFO, outcome.note, {}) if fresh else None)
+    if outcome.queued:
+        changes["deadline_at"] = None  # set anew when the next step begins
+    is_new = message and message[:255] != operation.status_message and not outcome.is_in_log
+    event: tuple[str, str, dict] | None = (Event.Level.INFO, message, {}) if is_new else None
+    return release(lease, operation, outcome.seconds, changes, event, unless_cancel_requested=unless_cancel_requested)
 
 
-def try_again(lease: Lease, operation: Operation, fault: Retry) -> bool:
-    """Put the operation back after a transient fault, with a pause that grows and is jittered unless one was named."""
-    pause = backoff(operation.tries) if fault.after is None else fault.after
-    note = f"Try {operation.tries + 1} failed: {fault.message} Next try in {pause:.0f} s."
-    data = {"code": fault.code, "try": operation.tries + 1, "next_try_in_seconds": round(pause, 1), **fault.data}
-    changes = {"tries": F("tries") + 1, "note": redact_text(note)[:255]}
-    return rest(lease, pause, changes, (Event.Level.WARNING, note, data))
-
-
-def backoff(tries: int) -> float:
-    """Return a pause in seconds: exponential, capped, with full jitter so that a crowd spreads out."""
-    base, cap = settings.OPERATIONS["retry_base_seconds"], settings.OPERATIONS["retry_cap_seconds"]
-    return random.uniform(0, min(cap, base * 2 ** min(tries, 16)))  # noqa: S311
-
-
-def rest(lease: Lease, seconds: float, changes: dict[str, Any], event: tuple[str, str, dict] | None) -> bool:
-    """Give the lease back and become due in `seconds`."""
-    due = Case(When(woken=True, then=Now()), default=in_seconds(seconds))
-    changes = {"due_at": due, "lease_owner": "", "crashes": 0, "woken": False, "updated_at": Now(), **changes}
-    held = Operation.objects.held_by(lease)
+def release(
+    lease: Lease,
+    operation: Operation,
+    seconds: float,
+    changes: dict[str, Any],
+    event: tuple[str, str, dict] | None,
+    *,
+    unless_cancel_requested: bool = False,
+) -> bool:
+    """Release the lease and become due in `seconds`, or at once when it was woken meanwhile."""
+    due = Case(When(wake_requested=True, then=Now()), default=in_seconds(seconds))
+    changes = {
+        "due_at": due,
+        "lease_owner": "",
+        "crash_count": 0,
+        "wake_requested": False,
+        "updated_at": Now(),
+        **changes,
+    }
+    held = Operation.objects.owned_by(lease)
+    held = held.filter(cancel_requested_at=None) if unless_cancel_requested else held
     if event is None:
         return bool(held.update(**changes))
     with transaction.atomic():
         if not held.update(**changes):
             return False
-        events.append(lease.operation_id, *event)
+        events.append(operation, *event)
     return True
 
 
-def complete(lease: Lease, operation: Operation, outcome: Done, *, unless_asked: bool = False) -> bool:
-    """Record success; with `unless_asked`, not of an operation that was asked to stop."""
-    changes = {"status": Status.COMPLETED, "result": outcome.result}
-    return end(lease, operation, "Completed.", unless_asked=unless_asked, **changes)
+def complete(lease: Lease, operation: Operation, outcome: Done, *, unless_cancel_requested: bool = False) -> bool:
+    """Record success; with `unless_cancel_requested`, not of an operation whose cancel was requested.
+
+    A result with secrets is stored with those hidden, and whole in the state, for the workflow that goes on with it.
+    """
+    changes: dict[str, Any] = {"status": Status.COMPLETED, "result": hidden_in(operation).hide(outcome.result)}
+    if changes["result"] != outcome.result:
+        changes["state"] = operation.state_with_whole(outcome.result)
+    return finish(lease, operation, "Completed.", unless_cancel_requested=unless_cancel_requested, **changes)
 
 
 def fail(lease: Lease, operation: Operation, *, code: str, message: str) -> bool:
-    """Record a failure that trying again would not mend."""
-    text = redact_text(message)
-    return end(lease, operation, text, Event.Level.ERROR, status=Status.FAILED, error_code=code, error=text)
+    """Record a failure that a further attempt cannot change."""
+    text = hidden_text(operation, message)
+    return finish(lease, operation, text, Event.Level.ERROR, status=Status.FAILED, error_code=code, error=text)
 
 
-def undone(lease: Lease, operation: Operation) -> bool:
-    """Record that nothing is left of a cancelled operation."""
-    return end(lease, operation, "Undone: nothing is left of it.")
-
-
-def not_undone(lease: Lease, operation: Operation, *, code: str, message: str) -> bool:
-    """Record what is left of a cancelled operation, for a person to deal with."""
-    text = redact_text(f"Cancelled, but not everything could be undone: {message}")
-    return end(lease, operation, text, Event.Level.ERROR, error_code=code, error=text)
-
-
-def end(lease: Lease, operation: Operation, line: str, level: str = Event.Level.INFO, **changes: Any) -> bool:
-    """Record an outcome, and measure it."""
-    ended = _end(lease, operation, line, level, **changes)
+def finish(
+    lease: Lease,
+    operation: Operation,
+    line: str,
+    level: str = Event.Level.INFO,
+    *,
+    unless_cancel_requested: bool = False,
+    **changes: Any,
+) -> bool:
+    """Record an outcome, apply it to the resource and wake the workflow, all or nothing; then measure it."""
+    is_one_statement = connection.vendor == "postgresql" and applies_nothing(operation)
+    with nullcontext() if is_one_statement else transaction.atomic():
+        ended = outcome_statements.record(
+            lease,
+            operation,
+            line,
+            level,
+            changes,
+            unless_cancel_requested=unless_cancel_requested,
+            wakes=is_one_statement and operation.parent_id is not None,
+        )
+        if ended and not is_one_statement:
+            propagate_outcome(operation)
     if ended:
-        figures.observe_end(operation, changes.get("status", operation.status))
+        status = changes.get("status", operation.status)
+        metrics.observe_end(operation, status)
+        activity_log.log_end(operation, status, changes.get("error", ""), is_rollback=operation.is_undoing)
     return ended
 
 
-def _end(
-    lease: Lease, operation: Operation, line: str, level: str, *, unless_asked: bool = False, **changes: Any
-) -> bool:
-    """Record an outcome, settle the resource and wake whoever waits for it, all or nothing."""
-    if connection.vendor == "postgresql" and settles_nothing(operation):
-        return endings.record(lease, line, level, changes, unless_asked=unless_asked)
-    with transaction.atomic():
-        if not endings.record(lease, line, level, changes, unless_asked=unless_asked):
-            return False
-        settle(operation)
-    return True
-
-
-def settles_nothing(operation: Operation) -> bool:
-    """Tell whether an end concerns the operation alone, so that one statement records all of it."""
+def applies_nothing(operation: Operation) -> bool:
+    """Tell whether an end changes no resource row, so that one statement records all of it."""
     kind = registry.kinds().get(operation.kind)
-    return operation.parent_id is None and (kind is None or kind.settle is registry.nothing)
+    return kind is None or kind.apply_outcome is registry.apply_nothing
 
 
-def settle(operation: Operation) -> None:
-    """Let the kind say what the operation's new state means, then wake the workflow that waits for it."""
+def propagate_outcome(operation: Operation) -> None:
+    """Apply the outcome to the resource row, then wake the workflow that waits for the operation.
+
+    An outcome that could not be applied in so many attempts is recorded without, so that the operation can end.
+    """
     kind = registry.kinds().get(operation.kind)
-    if operation.crashes > 2 * settings.OPERATIONS["max_crashes"]:
-        logger.error("operation %s could not be settled, time and again; it ends without", operation.pk)
-    elif kind is not None and kind.settle is not registry.nothing:
-        kind.settle(Operation.objects.select_related("workspace").get(pk=operation.pk))
+    if operation.crash_count > 2 * settings.OPERATIONS["max_crashes"]:
+        logger.error(
+            "the outcome of operation %s could repeatedly not be applied to its resource; ending it without",
+            operation.pk,
+        )
+    elif kind is not None and kind.apply_outcome is not registry.apply_nothing:
+        current = Operation.objects.select_related("workspace").get(pk=operation.pk)
+        kind.apply_outcome(current, outcomes.outcome_of(current))
     if operation.parent_id and not Operation.objects.unfinished().filter(pk=operation.pk).exists():
         wake(operation.parent_id)
 
@@ -149,64 +217,27 @@ def wake_target(target: str) -> None:
 
 def _wake(operations: Any) -> None:
     due = Case(When(lease_owner="", then=Now()), default=F("due_at"), output_field=DateTimeField())
-    operations.update(woken=True, due_at=due)
-
-
-# ── cancelling ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def cancel_idle(operation: Operation) -> bool:
-    """Cancel an operation that no worker is at work on; the new fence shuts out one that has only queued it."""
-    never_started = Q(status=Status.PENDING)
-    between_steps = Q(status=Status.RUNNING, lease_owner="")
-    idle = Operation.objects.unfinished().filter(never_started | between_steps, pk=operation.pk)
-    return _cancel(idle, operation)
-
-
-def cancel_held(lease: Lease, operation: Operation) -> bool:
-    """Cancel an operation from within its worker, the step being over."""
-    return _cancel(Operation.objects.held_by(lease), operation)
-
-
-@transaction.atomic
-def _cancel(queryset: Any, operation: Operation) -> bool:
-    kind = registry.kinds().get(operation.kind)
-    undo_now = Case(When(status=Status.RUNNING, then=Now()), default=None, output_field=DateTimeField())
-    if not queryset.exclude(status__in=ENDED).update(
-        status=Status.CANCELLED,
-        due_at=undo_now if kind and kind.undo else None,
-        lease_owner="",
-        fence=F("fence") + 1,
-        note="",
-        crashes=0,
-        tries=0,
-        deadline_at=None,
-        cancel_asked_at=Coalesce("cancel_asked_at", Now()),
-        ended_at=Now(),
-        updated_at=Now(),
-    ):
-        return False
-    events.append(operation.pk, Event.Level.WARNING, "Cancelled.")
-    settle(operation)
-    return True
+    operations.update(wake_requested=True, due_at=due)
 
 
 @transaction.atomic
 def take_over(operation: Operation, *, reason: str) -> bool:
-    """End an operation that no worker is at work on without undoing it: whoever takes over does what is left.
+    """End an operation that is in no worker's step without undoing it: the new operation on its target does that.
 
-    Used by a forced deletion. Nothing is settled, for the new operation settles the same resource.
+    Used by a forced deletion. No outcome is applied, because the new operation changes the same resource.
     """
     idle = Operation.objects.unfinished().filter(Q(status=Status.PENDING) | Q(lease_owner=""), pk=operation.pk)
-    changes = {"due_at": None, "lease_owner": "", "fence": F("fence") + 1, "note": "", "error": reason}
+    changes: dict[str, Any] = {
+        "due_at": None,
+        "lease_owner": "",
+        "fence": F("fence") + 1,
+        "status_message": "",
+        "error": reason,
+    }
     changes |= {"status": Status.CANCELLED, "ended_at": Coalesce("ended_at", Now()), "updated_at": Now()}
     if not idle.update(**changes):
         return False
-    events.append(operation.pk, Event.Level.WARNING, reason)
+    events.append(operation, Event.Level.WARNING, reason)
     if operation.parent_id:
         wake(operation.parent_id)
     return True
-
-
-def ask_to_stop(operation: Operation) -> bool:
-    """Tell the worker that is at work on it to stop."""
-    running = Operation.objects.unfinished().filter(pk=operation.pk, status=Status.RUNNING)
-    return bool(running.update(cancel_asked_at=Coalesce("cancel_asked_at", Now())))

@@ -1,127 +1,185 @@
-"""The pages of operations and events."""
+"""The pages of operations."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import truncatechars
+from django.template.defaultfilters import truncatechars, truncatechars_html
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.operations import registry, services
-from apps.operations.admin.parts import children_of, kind_title, log_of, outcome, status_badge, target_link, waiting
-from apps.operations.models import Event, Operation
-from apps.operations.why import reason_for
-from apps.system.admin import Button, ReadOnlyAdmin, Table, badge, link, pretty
-
-
-class KindFilter(admin.SimpleListFilter):
-    """Pick operations by kind, without asking the table which there are."""
-
-    title, parameter_name = "kind", "kind"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the kinds that are registered."""
-        return sorted((name, kind.title) for name, kind in registry.kinds().items())
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        """Pick."""
-        return queryset.filter(kind=self.value()) if self.value() else queryset
+from apps.operations import cancellation
+from apps.operations.admin.filters import CREATED, KindFilter, ProgressFilter
+from apps.operations.admin.live import LiveMixin
+from apps.operations.admin.names import title_of
+from apps.operations.admin.parts import (
+    child_tables,
+    named_facts,
+    operation_link,
+    outcome,
+    result_view,
+    status_badge,
+    target_link,
+    took,
+)
+from apps.operations.admin.rerun import rerun_link, rerun_of, rerun_permissions
+from apps.operations.admin.search import HELP, search
+from apps.operations.admin.waits import wait_sentence
+from apps.operations.admin.wording import error_of, name_all
+from apps.operations.errors import AsksForValues, CannotRunAgain
+from apps.operations.hidden_input import hidden_in
+from apps.operations.models import Operation
+from apps.system.admin import Button, PageLink, Problem, ReadOnlyAdmin, Table, ago, linked
 
 
 @admin.register(Operation)
-class OperationAdmin(ReadOnlyAdmin):
+class OperationAdmin(LiveMixin, ReadOnlyAdmin):
     """Operations."""
 
     read_permission = "operation_read"
-    list_display = ("what", "target_page", "state_badge", "why", "workspace", "actor", "created_at")
-    list_filter = ("status", KindFilter, "workspace")
+    empty_text = "Each change is an operation: creating a server is one. They are listed here with their logs."
+    change_form_template = "admin/operations/operation.html"
+    list_display = ("what", "state_badge", "target_page", "why", "workspace", "actor", "created", "took")
+    list_filter = ("status", KindFilter, "workspace", "actor", CREATED, ProgressFilter)
+    list_filter_submit = True
     list_select_related = ("workspace", "actor")
-    sortable_by = ("created_at",)
+    sortable_by = ("created",)
     ordering = ("-created_at", "-id")
     search_fields = ("id", "target")
-    search_help_text = "An operation's id, or part of a target such as server:srv-…"
-    actions = ["cancel_selected"]
+    search_help_text = HELP
+    actions = ["cancel_selected", "run_again"]
     fieldsets = [
-        (None, {"fields": [("what", "state_badge"), "target_page", ("workspace", "actor")]}),
-        ("Request and result", {"fields": ["params_json", "result_json"]}),
         (
-            "Times and engine",
+            "Asked for",
+            {
+                "fields": [
+                    "target_page",
+                    linked("workspace"),
+                    linked("actor"),
+                    "origin",
+                    "parent_page",
+                    "created",
+                    "request_facts",
+                ]
+            },
+        ),
+        ("Came to", {"fields": ["started", "ended", "took", "attempts_text", "result_facts"]}),
+        (
+            "For engineers",
             {
                 "classes": ["collapse"],
-                "fields": [
-                    ("created_at", "started_at", "ended_at"),
-                    ("updated_at", "deadline_at", "cancel_asked_at"),
-                    ("due_at", "lease_owner", "fence"),
-                    ("tries", "crashes"),
-                    ("id", "kind"),
-                    "state_json",
-                ],
+                "fields": ["id", "kind", "worker", "due", "deadline", "cancel_requested", "error_code"],
             },
         ),
     ]
 
-    def get_fieldsets(self, request: HttpRequest, obj: Operation | None = None) -> list[tuple[str | None, dict]]:
-        """Begin with why it waits or failed, where it does."""
-        facts = (
-            {}
-            if obj is None
-            else {
-                "waiting_for": obj.due_at,
-                "attempts": obj.tries or obj.crashes,
-                "problem": obj.error,
-                "parent": obj.parent_id,
-            }
-        )
-        urgent = [name for name, fact in facts.items() if fact]
-        (title, first), *others = super().get_fieldsets(request, obj)
-        head, *rest = first["fields"]
-        return [(title, {**first, "fields": [head, *urgent, *rest]}), *others]
+    def prepare(self, rows: Sequence[Operation]) -> None:
+        """Name what they do and to what."""
+        name_all(rows, targets=True)
+
+    def page_title(self, row: Operation) -> str:
+        """Return what it does."""
+        return title_of(row)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        """Find by id, or by a part of the target."""
+        """Find by the beginning of id or target, or by the name of what is changed."""
         term = search_term.strip()
-        try:
-            return queryset.filter(pk=UUID(term)), False
-        except ValueError:
-            return queryset.filter(target__contains=term) if term else queryset, False
+        return queryset.filter(pk__in=search(term)) if term else queryset, False
 
     def has_operation_cancel_permission(self, request: HttpRequest) -> bool:
         """Ask for the permission to cancel."""
         return self.allows(request, "operation_cancel")
 
+    def has_run_again_permission(self, request: HttpRequest) -> bool:
+        """Ask for one of the permissions that doing something again takes; each operation asks for its own."""
+        return any(self.allows(request, permission) for permission in rerun_permissions())
+
     @admin.action(description="Cancel selected operations", permissions=["operation_cancel"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
         """Cancel operations; what they made is undone."""
 
-        def cancel(operation: Operation) -> SafeString:
-            services.cancel(operation=operation)
-            return format_html("Operation {}: {}", link(operation), outcome(operation))
+        give_up = cancellation.cancel_deadline()
 
-        self.act_on_each(request, queryset.select_related(None), cancel, note="Cancelled.")
+        def cancel(operation: Operation) -> SafeString:
+            cancellation.cancel(operation=operation, give_up=give_up, requested=operation.pk in requested)
+            return format_html("{}: {}", operation_link(operation), outcome(operation))
+
+        chosen = self.limited_selection(request, queryset.select_related(None))
+        requested = cancellation.request_cancel_of_all(chosen)
+        self.act_on_each(request, chosen, cancel, note="Cancelled.")
+
+    @admin.action(description="Run again with the same values", permissions=["run_again"])
+    def run_again(self, request: HttpRequest, queryset: QuerySet) -> None:
+        """Do again what ended operations did, each with the permission of its own service."""
+
+        def again(operation: Operation) -> SafeString:
+            rerun = rerun_of(operation)
+            if rerun_link(operation):
+                raise AsksForValues
+            if rerun is None or not self.allows(request, rerun.permission):
+                raise CannotRunAgain
+            return format_html("{} is queued.", operation_link(rerun.submit(operation, request.user)))
+
+        self.act_on_each(request, queryset.select_related(None), again, note="Run again.")
 
     def buttons(self, request: HttpRequest, row: Operation) -> list[Button]:
-        """Offer to cancel what has not ended."""
-        warning = "What it has made so far is undone."
-        return [] if row.has_ended else [Button("cancel_selected", "Cancel operation", warning)]
+        """Offer to cancel what has not ended, and to do again what has."""
+        if not row.has_ended:
+            return [Button("cancel_selected", "Cancel operation", "What it has made so far is undone.")]
+        rerun = rerun_of(row)
+        if rerun is None or not self.allows(request, rerun.permission):
+            return []
+        return [Button("run_again", "Retry" if row.status == Operation.Status.FAILED else rerun.label, rerun.warning)]
+
+    def page_links(self, request: HttpRequest, row: Operation) -> list[PageLink]:
+        """Lead to the form by which it is done again, where there is one."""
+        link = rerun_link(row)
+        return [link] if link else []
+
+    def problems(self, request: HttpRequest, row: Operation) -> list[Problem]:
+        """Say why it failed, or what could not be undone."""
+        if not row.error:
+            return []
+        title = "It failed" if row.status == Operation.Status.FAILED else "It could not be undone completely"
+        return [Problem(title, error_of(row))]
 
     def tables(self, request: HttpRequest, row: Operation) -> list[Table]:
-        """Show steps and log."""
-        return [*children_of(row), log_of(row)]
+        """Show its steps."""
+        return child_tables(row)
 
     @admin.display(description="operation")
     def what(self, row: Operation) -> str:
         """Show what it does."""
-        return kind_title(row) + (" (check only)" if row.check_mode else "")
+        return title_of(row)
 
     @admin.display(description="target")
     def target_page(self, row: Operation) -> SafeString | str:
         """Show what it changes."""
         return target_link(row)
+
+    @admin.display(description="part of")
+    def parent_page(self, row: Operation) -> SafeString | str:
+        """Show the operation that started it."""
+        return operation_link(row.parent)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Operation | None = None) -> Any:
+        """Show where a request came from to its author and to those who may read users."""
+        found = super().get_fieldsets(request, obj)
+        if request.user.has_perm("accounts.view_user") or (obj and obj.actor_id == request.user.pk):
+            return found
+        return [
+            (title, {**group, "fields": [name for name in group["fields"] if name != "origin"]})
+            for title, group in found
+        ]
+
+    @admin.display(description="asked from")
+    def origin(self, row: Operation) -> str:
+        """Show the client's address of the request."""
+        return row.requested_from or "-"
 
     @admin.display(description="status")
     def state_badge(self, row: Operation) -> SafeString:
@@ -129,83 +187,63 @@ class OperationAdmin(ReadOnlyAdmin):
         return status_badge(row)
 
     @admin.display(description="why it waits, or failed")
-    def why(self, row: Operation) -> str:
+    def why(self, row: Operation) -> SafeString | str:
         """Show the shortest explanation."""
-        return truncatechars(row.error or waiting(row), 120)
+        return truncatechars(error_of(row), 120) or truncatechars_html(wait_sentence(row), 160)
 
-    @admin.display(description="waiting for")
-    def waiting_for(self, row: Operation) -> str:
-        """Show why it is not done yet, as the API tells it."""
-        reason = reason_for(row)
-        return reason.message if reason else "-"
+    @admin.display(description="created", ordering="created_at")
+    def created(self, row: Operation) -> SafeString | str:
+        """Show when it was asked for."""
+        return ago(row.created_at)
+
+    @admin.display(description="started")
+    def started(self, row: Operation) -> SafeString | str:
+        """Show when its first step began."""
+        return ago(row.started_at, empty="not yet")
+
+    @admin.display(description="ended")
+    def ended(self, row: Operation) -> SafeString | str:
+        """Show when its outcome was known."""
+        return ago(row.ended_at, empty="not yet")
+
+    @admin.display(description="took")
+    def took(self, row: Operation) -> str:
+        """Show how long it took."""
+        return took(row)
 
     @admin.display(description="attempts")
-    def attempts(self, row: Operation) -> str:
+    def attempts_text(self, row: Operation) -> str:
         """Show what has failed since it last got on."""
-        return f"{row.tries} failed tries, {row.crashes} crashed workers since it last got on"
+        if not row.attempts and not row.crash_count:
+            return "no failed attempt"
+        return f"{row.attempts} failed attempts, {row.crash_count} crashed workers since it last got on"
 
-    @admin.display(description="error")
-    def problem(self, row: Operation) -> SafeString | str:
-        """Show why it failed, or what could not be undone."""
-        if not row.error:
-            return "-"
-        return format_html(
-            '<span class="prose">{}{}</span>', f"{row.error_code}: " if row.error_code else "", row.error
-        )
-
-    @admin.display(description="parameters")
-    def params_json(self, row: Operation) -> SafeString | str:
+    @admin.display(description="values")
+    def request_facts(self, row: Operation) -> SafeString | str:
         """Show what was asked for."""
-        return pretty(row.params)
-
-    @admin.display(description="state")
-    def state_json(self, row: Operation) -> SafeString | str:
-        """Show what the steps keep."""
-        return pretty(row.state)
+        return named_facts(hidden_in(row).hide(row.params))
 
     @admin.display(description="result")
-    def result_json(self, row: Operation) -> SafeString | str:
+    def result_facts(self, row: Operation) -> SafeString | str:
         """Show what came of it."""
-        return pretty(row.result)
+        return "listed above" if result_view(row) else named_facts(row.result)
 
+    @admin.display(description="worker")
+    def worker(self, row: Operation) -> str:
+        """Show who holds it."""
+        return f"{row.lease_owner} (claim {row.fence})" if row.lease_owner else "-"
 
-@admin.register(Event)
-class EventAdmin(ReadOnlyAdmin):
-    """Lines of the log; they are reached from their operations."""
+    @admin.display(description="due")
+    def due(self, row: Operation) -> SafeString | str:
+        """Show when a worker may take it."""
+        return ago(row.due_at)
 
-    read_permission = "operation_read"
-    list_display = ("seq", "at", "level_badge", "line", "operation_page")
-    list_filter = ("level",)
-    list_select_related = ("operation",)
-    sortable_by = ()
-    ordering = ("-id",)
-    fieldsets = [(None, {"fields": ["operation", "seq", "at", "level_badge", "text", "data_json"]})]
+    @admin.display(description="fails if not done")
+    def deadline(self, row: Operation) -> SafeString | str:
+        """Show its deadline."""
+        return ago(row.deadline_at)
 
-    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
-        """Leave the index to operations."""
-        return {}
-
-    @admin.display(description="level")
-    def level_badge(self, row: Event) -> SafeString:
-        """Show how much it matters."""
-        return badge(row.level)
-
-    @admin.display(description="message")
-    def line(self, row: Event) -> str:
-        """Show the beginning of the line."""
-        return truncatechars(row.message, 200)
-
-    @admin.display(description="operation")
-    def operation_page(self, row: Event) -> SafeString | str:
-        """Show whose line it is."""
-        return link(row.operation)
-
-    @admin.display(description="message")
-    def text(self, row: Event) -> SafeString:
-        """Show the whole line."""
-        return format_html('<span class="prose">{}</span>', row.message)
-
-    @admin.display(description="data")
-    def data_json(self, row: Event) -> SafeString | str:
-        """Show what came with it."""
-        return pretty(row.data)
+    @admin.display(description="asked to stop")
+    def cancel_requested(self, row: Operation) -> SafeString | str:
+        """Show when its cancellation was asked for."""
+        return ago(row.cancel_requested_at)

@@ -6,6 +6,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from apps.operations.models import Event, Operation
+from apps.system.models import OrderedJSON
 
 
 class OperationOut(serializers.ModelSerializer):
@@ -22,25 +23,29 @@ class OperationOut(serializers.ModelSerializer):
 class EventOut(serializers.ModelSerializer):
     """One line of an operation's log."""
 
-    data = serializers.DictField()
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        OrderedJSON: serializers.DictField,
+    }
 
     class Meta:
         model = Event
         fields = ["seq", "at", "level", "message", "data"]
+        extra_kwargs = {"data": {"required": True}}
 
 
 class Tasks(serializers.Serializer):
-    """Operations, counted."""
+    """Numbers of operations."""
 
-    total = serializers.IntegerField()
-    running = serializers.IntegerField()
+    total = serializers.IntegerField(help_text="All operations that are stored.")
+    running = serializers.IntegerField(help_text="The operations that are running now.")
 
 
 class MetricsOut(serializers.Serializer):
-    """The service's figures."""
+    """A few metrics of the service."""
 
     uptime_seconds = serializers.IntegerField()
-    tasks = Tasks()
+    tasks = Tasks(help_text="Numbers of operations.")
 
 
 def answer(operation: Operation) -> Response:

@@ -7,9 +7,8 @@ from argparse import ArgumentParser, ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
-from apps.operations import upkeep
+from apps.operations import retention
+from apps.system.long_command import LongCommand, progress_bar
 
 UNITS = {"d": "days", "h": "hours", "w": "weeks"}
 
@@ -22,12 +21,20 @@ def age(text: str) -> timedelta:
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
-class Command(BaseCommand):
+class Command(LongCommand):
     help = "Delete operations that ended long ago, in batches; a daily schedule does it too."
+    on_interrupt = "What was deleted so far is gone with its logs, and nothing else is; run it again to go on."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--older-than", type=age, default=timedelta(days=90), help="such as 90d (the default)")
-        parser.add_argument("--batch", type=int, default=1000, help="rows deleted at once (default 1000)")
+        parser.add_argument(
+            "--older-than",
+            type=age,
+            default=timedelta(days=90),
+            help="the least time since their end, such as 12h or 4w (default 90d)",
+        )
+        parser.add_argument("--batch", type=int, default=1000, help="how many are deleted at once (default 1000)")
 
     def handle(self, *args: Any, older_than: timedelta, batch: int, **options: Any) -> None:
-        self.stdout.write(f"{upkeep.prune_operations(older_than=older_than, batch=batch)} operations deleted")
+        with progress_bar("deleting", unit="operations") as bar:
+            deleted = retention.prune_operations(older_than=older_than, batch=batch, on_batch=bar.update)
+        self.stdout.write(f"{deleted} operations deleted")
