@@ -11,15 +11,16 @@ class ServersConfig(AppConfig):
 
     def ready(self) -> None:
         """Register this app's kinds of operation."""
-        from apps.operations.registry import Timer, register, register_timer
-        from apps.servers.kinds import KINDS
-        from apps.servers.probes import PROBES
-        from apps.system.doctor import register_probes
-        from apps.system.vault import register_place
+        from apps.operations.registry import PeriodicTask, register_kinds, register_periodic_task
+        from apps.system.doctor import register_checks
+        from apps.system.encryption import register_secret_field
 
-        register(KINDS)
-        register_timer(Timer(name="expire servers", function="apps.servers.services.expiry.expire_servers", minutes=1))
-        register_probes(*PROBES)
-        register_place("servers.Server", "sealed_user_data")
+        register_kinds("apps.servers.kinds")
+        register_periodic_task(
+            PeriodicTask(name="expire servers", function="apps.servers.services.expiry.expire_servers", minutes=1)
+        )
+        register_checks("apps.servers.doctor_checks")
+        register_secret_field("servers.Server", "sealed_user_data")
+        register_secret_field("servers.Server", "sealed_host_key")
         function = "apps.servers.services.drift.compare_all"
-        register_timer(Timer(name="compare servers", function=function, minutes=10))
+        register_periodic_task(PeriodicTask(name="compare servers", function=function, minutes=10))

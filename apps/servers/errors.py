@@ -51,7 +51,7 @@ class UnknownImage(Invalid):
 
 
 class ExpiryPassed(Invalid):
-    """An expiry lies in the past."""
+    """An expiry is in the past."""
 
     message = "{expires_at} has passed; give a time in the future, or delete the server."
 
@@ -105,4 +105,4 @@ class AccountElsewhere(Invalid):
 class HostnameNeeded(Invalid):
     """An orphan's machine has no name that a server can have."""
 
-    message = "The machine's own name {hostname} is no host name; give one."
+    message = "The machine's own name {hostname} cannot be a server's: {reason}. Give one."

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import QuerySet
@@ -15,27 +16,33 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.accounts.current_user import current_user
+from apps.operations.admin import operation_link
 from apps.operations.models import Operation
-from apps.servers.models import Server
-from apps.servers.services import changes, power
-from apps.servers.services.expiry import why_it_stays
-from apps.system.admin import Button, ServiceForm, link
+from apps.servers.models import Drift, Server
+from apps.servers.services import power, update
+from apps.servers.services.expiry import expiry_obstacle
+from apps.system.admin import Button, ReadOnlyAdmin, ServiceForm
 
 
 class ServerForm(ServiceForm):
     """What of a server a form may change."""
 
+    expires_at = forms.DateTimeField(
+        required=False,
+        label="Expires at (UTC)",
+        help_text="When it is deleted by itself, unless it is protected or services are installed on it.",
+        widget=forms.DateTimeInput({"type": "datetime-local", "class": "c-input"}, format="%Y-%m-%dT%H:%M"),
+    )
+
     class Meta:
         model = Server
         fields = ["protected", "expires_at"]
-        help_texts = {
-            "protected": "It is not deleted, by nobody and nothing, until this is lifted.",
-            "expires_at": "When it is deleted by itself, unless it is protected or services are installed on it.",
-        }
+        help_texts = {"protected": "It is not deleted, by nobody and nothing, until this is lifted."}
 
     def act(self) -> Server:
         """Change the server."""
-        return changes.change_server(server_id=self.instance.pk, **self.cleaned_data)
+        return update.change_server(server_id=self.instance.pk, **self.cleaned_data)
 
 
 class ExpiryFilter(admin.SimpleListFilter):
@@ -44,17 +51,22 @@ class ExpiryFilter(admin.SimpleListFilter):
     title, parameter_name = "expiry", "expiry"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the three."""
-        return [("over", "has expired"), ("coming", "will expire"), ("none", "never")]
+        """Offer the four."""
+        return [("over", "has expired"), ("week", "within 7 days"), ("coming", "will expire"), ("none", "never")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         """Pick."""
         now: datetime = timezone.now()
-        known = {"over": {"expires_at__lte": now}, "coming": {"expires_at__gt": now}, "none": {"expires_at": None}}
+        known: dict[str, dict[str, Any]] = {
+            "over": {"expires_at__lte": now},
+            "coming": {"expires_at__gt": now},
+            "week": {"expires_at__lte": now + timedelta(days=7)},
+            "none": {"expires_at": None},
+        }
         return queryset.filter(**known.get(self.value() or "", {}))
 
 
-class LifecycleMixin:
+class LifecycleMixin(ReadOnlyAdmin):
     """The actions of a server's life between its creation and its deletion."""
 
     form = ServerForm
@@ -74,9 +86,12 @@ class LifecycleMixin:
         buttons = [
             Button("unprotect_servers", "Lift protection") if row.protected else Button("protect_servers", "Protect")
         ]
-        if row.status in (Server.Status.RUNNING, Server.Status.STOPPED):
+        if row.status == Server.Status.STOPPED or row.drift == Drift.STOPPED:
             buttons += [Button("start_servers", "Start")]
-            buttons += [Button("stop_servers", "Stop…"), Button("reboot_servers", "Reboot…")]
+        if row.status == Server.Status.RUNNING or row.drift == Drift.STARTED:
+            buttons += [Button("stop_servers", "Stop…")]
+        if row.status == Server.Status.RUNNING:
+            buttons += [Button("reboot_servers", "Reboot…")]
         return buttons if row.status != Server.Status.DELETING else []
 
     @admin.action(description="Start selected servers", permissions=["server_create"])
@@ -105,12 +120,12 @@ class LifecycleMixin:
     ) -> TemplateResponse | None:
         """Queue an operation for each server, once it is confirmed where it has to be."""
         if ask and "confirmed" not in request.POST:
-            servers = self.few(request, queryset)
+            servers = self.limited_selection(request, queryset)
             return self.ask_to(verb, request, servers) if servers else None
 
         def act(server: Server) -> SafeString:
-            operation = submit(server_id=server.pk, actor=request.user)
-            return format_html("{} of {} queued: {}", verb.capitalize(), server.hostname, link(operation))
+            operation = submit(server_id=server.pk, actor=current_user(request))
+            return format_html("Queued: {}", operation_link(operation))
 
         self.act_on_each(request, queryset, act, note=f"Queued its {verb}.")
         return None
@@ -143,7 +158,7 @@ class LifecycleMixin:
         word = "protected" if protected else "no longer protected"
 
         def act(server: Server) -> str:
-            changes.change_server(server_id=server.pk, protected=protected)
+            update.change_server(server_id=server.pk, protected=protected)
             return f"{server.hostname} is {word}."
 
         self.act_on_each(request, queryset, act, note=f"Made it {word}.")
@@ -151,4 +166,4 @@ class LifecycleMixin:
     @admin.display(description="after its expiry")
     def stays(self, row: Server) -> str:
         """Say why it is still there when its time is over."""
-        return why_it_stays(row) or "-"
+        return expiry_obstacle(row) or "-"

@@ -9,14 +9,15 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.operations.admin import operations_table, target_pages
+from apps.accounts.current_user import current_user
+from apps.operations.admin import operation_link, operations_table, register_target_page
 from apps.operations.models import Operation
 from apps.servers.models import Orphan
 from apps.servers.services import orphans
-from apps.system.admin import Button, ReadOnlyAdmin, Table, badge, link, list_of
+from apps.system.admin import Button, ReadOnlyAdmin, Table, ago, badge, linked, list_of
 from apps.workspaces.models import Workspace
 
-target_pages["orphan"] = "admin:servers_orphan_change"
+register_target_page("orphan", "admin:servers_orphan_change")
 
 
 @admin.register(Orphan)
@@ -24,15 +25,17 @@ class OrphanAdmin(ReadOnlyAdmin):
     """Orphans."""
 
     read_permission = "server_read"
-    list_display = ("ref", "hostname", "account", "plan", "zone", "state_badge", "server_id", "found_at", "seen_at")
+    empty_text = "Machines that this installation has made and that belong to no server would be here."
+    list_display = ("ref", "hostname", "account", "plan", "zone", "state_badge", "found", "seen")
     list_filter = ("account",)
     list_select_related = ("account",)
-    sortable_by = ("found_at",)
+    sortable_by = ("found",)
     search_fields = ("ref", "hostname", "server_id")
+    search_help_text = "Part of the machine's id, its hostname or the server's id"
     actions = ["adopt_orphans", "delete_orphans"]
     fieldsets = [
-        (None, {"fields": [("ref", "state_badge"), "hostname", "account", ("plan", "zone")]}),
-        ("Mark", {"fields": ["server_id", ("found_at", "seen_at"), "id"]}),
+        (None, {"fields": [("ref", "state_badge"), "hostname", linked("account"), ("plan", "zone")]}),
+        ("Mark", {"fields": ["server_id", "found", "seen", "id"]}),
     ]
 
     def has_server_create_permission(self, request: HttpRequest) -> bool:
@@ -51,8 +54,8 @@ class OrphanAdmin(ReadOnlyAdmin):
 
         def adopt(orphan: Orphan) -> SafeString:
             place = request.POST.get("workspace", "")
-            operation = orphans.adopt_orphan(orphan_id=orphan.pk, actor=request.user, workspace=place)
-            return format_html("Adoption of {} queued: {}", orphan, link(operation))
+            operation = orphans.adopt_orphan(orphan_id=orphan.pk, actor=current_user(request), workspace=place)
+            return format_html("Queued: {}", operation_link(operation))
 
         self.act_on_each(request, queryset, adopt, note="Queued its adoption.")
         return None
@@ -64,8 +67,8 @@ class OrphanAdmin(ReadOnlyAdmin):
             return self.ask(request, queryset, "delete_orphans", "Delete")
 
         def delete(orphan: Orphan) -> SafeString:
-            operation = orphans.delete_orphan(orphan_id=orphan.pk, actor=request.user)
-            return format_html("Deletion of {} queued: {}", orphan, link(operation))
+            operation = orphans.delete_orphan(orphan_id=orphan.pk, actor=current_user(request))
+            return format_html("Queued: {}", operation_link(operation))
 
         self.act_on_each(request, queryset, delete, note="Queued its deletion.")
         return None
@@ -74,7 +77,7 @@ class OrphanAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, queryset: QuerySet, action: str, verb: str, workspaces: QuerySet | None = None
     ) -> TemplateResponse | None:
         """Show what would be done."""
-        found = self.few(request, queryset)
+        found = self.limited_selection(request, queryset)
         context = {
             **self.admin_site.each_context(request),
             "title": f"{verb} orphans",
@@ -95,6 +98,16 @@ class OrphanAdmin(ReadOnlyAdmin):
         """Show its operations."""
         operations = Operation.objects.visible_to(request.user).filter(target=row.target)
         return [operations_table(operations, title="Operations", more=list_of(Operation, target=row.target))]
+
+    @admin.display(description="found", ordering="found_at")
+    def found(self, row: Orphan) -> SafeString | str:
+        """Show when it was first seen."""
+        return ago(row.found_at)
+
+    @admin.display(description="last seen")
+    def seen(self, row: Orphan) -> SafeString | str:
+        """Show when a list showed it last."""
+        return ago(row.seen_at)
 
     @admin.display(description="state")
     def state_badge(self, row: Orphan) -> SafeString:

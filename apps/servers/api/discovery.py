@@ -9,16 +9,20 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from apps.servers.models import Server
-from apps.servers.services import fleet
+from apps.servers.services import hosts
 from apps.servers.services.inventory import inventory, targets
-from apps.system.api.lists import number
+from apps.system.api.pagination import number
 from apps.system.api.rendering import json_response
 from apps.system.api.views import APIViewSet
 from apps.workspaces.services import workspace_named
 
 NODE_EXPORTER = 9100
 WORKSPACE = OpenApiParameter("workspace", str, description="Only the servers of this workspace.")
-PORT = OpenApiParameter("port", int, description=f"The port that is scraped; {NODE_EXPORTER} unless given.")
+PORT = OpenApiParameter(
+    "port",
+    {"type": "integer", "minimum": 1, "maximum": 65535},
+    description=f"The port that is scraped; {NODE_EXPORTER} unless given.",
+)
 TEXTS = {"type": "array", "items": {"type": "string"}}
 INVENTORY = {
     "type": "object",
@@ -61,35 +65,40 @@ TARGETS = {
 
 
 class InventoryViewSet(APIViewSet):
-    """The fleet as an Ansible inventory."""
+    """The servers as an Ansible inventory."""
 
     permissions = {"retrieve": "server_read"}
     query_parameters = {"retrieve": {"workspace"}}
 
     @extend_schema(responses={200: INVENTORY}, parameters=[WORKSPACE], operation_id="inventory")
     def retrieve(self, request: Any) -> HttpResponse:
-        """Answer every server that has an address as Ansible's dynamic inventory, what a script prints for `--list`.
+        """Return all servers that have an address as Ansible's dynamic inventory, as a script prints it for `--list`.
 
         Hosts are named `<workspace>.<hostname>`; with `workspace` given, by their host names alone. There are groups
         for workspace, provider, zone, plan, status, each tag and each installed taskserv, such as `tag_web`; a
         character that Ansible does not allow there becomes `_`.
         """
-        hosts = fleet.hosts(chosen(request))
-        return json_response(inventory(hosts, qualified="workspace" not in request.query_params))
+        found = hosts.hosts(chosen(request))
+        return json_response(inventory(found, qualified="workspace" not in request.query_params))
 
 
 class PrometheusTargetsViewSet(APIViewSet):
-    """The fleet as targets."""
+    """The servers as targets of Prometheus."""
 
     permissions = {"retrieve": "server_read"}
     query_parameters = {"retrieve": {"workspace", "port"}}
 
-    @extend_schema(responses={200: TARGETS}, parameters=[WORKSPACE, PORT], operation_id="prometheus_targets")
+    @extend_schema(
+        responses={200: TARGETS},
+        parameters=[WORKSPACE, PORT],
+        operation_id="prometheus_targets",
+        tags=["inventory"],
+    )
     def retrieve(self, request: Any) -> HttpResponse:
-        """Answer every running server as a target of Prometheus' HTTP service discovery (`http_sd_configs`)."""
+        """Return all running servers as targets of Prometheus' HTTP service discovery (`http_sd_configs`)."""
         port = number(request, "port", NODE_EXPORTER, 65535)
         running = chosen(request).filter(status=Server.Status.RUNNING)
-        return json_response(targets(fleet.hosts(running), port=port))
+        return json_response(targets(hosts.hosts(running), port=port))
 
 
 def chosen(request: Any) -> QuerySet[Server]:

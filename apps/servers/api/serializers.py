@@ -8,19 +8,22 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.servers.hostnames import RULE, reserved_as
 from apps.servers.models import HOSTNAME, Drift, Server
-from apps.system.api.fields import Flag, Input, Lines, Moment, Text
+from apps.system.api.fields import Input, List, MultilineString, StrictBoolean, StrictString, UTCDateTime
 
-MOST_USER_DATA = 16 * 1024
+MAX_USER_DATA = 16 * 1024
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=@-]{0,62}")
 
 
 def check_hostname(name: str) -> None:
-    """Hold a name to RFC 1123. Raises ValidationError."""
+    """Hold a name to RFC 1123, and keep it from meaning something else. Raises ValidationError."""
     if not HOSTNAME.fullmatch(name):
         raise serializers.ValidationError(
             "Give a host name (RFC 1123): letters, digits and inner hyphens, in parts of at most 63 characters."
         )
+    if reason := reserved_as(name):
+        raise serializers.ValidationError(f"Give another host name than {name[:60]}: {reason}.")
 
 
 def check_tag(tag: str) -> None:
@@ -30,15 +33,27 @@ def check_tag(tag: str) -> None:
 
 
 class ServerCreate(Input):
-    """A server to be made."""
+    """A server to be created."""
 
-    workspace = Text()
-    provider = Text()
-    plan = Text()
-    hostname = Text(max_length=253, validators=[check_hostname])
-    zone = Text()
-    check_mode = Flag(default=False, help_text="Only check and price it; nothing is created.")
-    tags = serializers.ListField(child=Text(validators=[check_tag]), max_length=20, default=list)
+    workspace = StrictString()
+    provider = StrictString()
+    plan = StrictString(
+        help_text="A plan of the provider by its name, or `<n>xCPU-<m>GB`: the cheapest one with at least that size."
+    )
+    hostname = StrictString(
+        max_length=253,
+        validators=[check_hostname],
+        rule=RULE,
+        help_text="A host name that no other server of the workspace has; case does not matter.",
+    )
+    zone = StrictString()
+    check_mode = StrictBoolean(default=False, help_text="Only check and price it; nothing is created.")
+    tags = List(
+        child=StrictString(max_length=63, validators=[check_tag], rule={"pattern": f"^{TAG.pattern}$"}),
+        max_length=20,
+        default=list,
+        help_text="Tags, to find the server by; they are put on its machine too.",
+    )
 
     def validate_tags(self, tags: list[str]) -> list[str]:
         """Drop repetitions, keeping the order."""
@@ -47,22 +62,22 @@ class ServerCreate(Input):
 
 def check_user_data(text: str) -> None:
     """Hold user data to what every cloud takes. Raises ValidationError."""
-    if len(text.encode()) > MOST_USER_DATA:
-        raise serializers.ValidationError(f"User data has at most {MOST_USER_DATA} bytes.")
+    if len(text.encode()) > MAX_USER_DATA:
+        raise serializers.ValidationError(f"User data has at most {MAX_USER_DATA} bytes.")
 
 
 class ServerStep(ServerCreate):
-    """A server to be made by a workflow, whose steps show what they were given: hence no user data."""
+    """A server to be created by a workflow, whose steps show their input: hence no user data."""
 
-    image = Text(required=False, max_length=128, help_text="The name of an image of the account's catalogue.")
-    expires_at = Moment(required=False, help_text="When it is deleted by itself.")
-    protected = Flag(required=False, help_text="Refuse to delete it until the protection is lifted.")
+    image = StrictString(required=False, max_length=128, help_text="The name of an image of the account's catalog.")
+    expires_at = UTCDateTime(required=False, help_text="When it is deleted by itself.")
+    protected = StrictBoolean(required=False, help_text="Refuse to delete it until the protection is lifted.")
 
 
 class ServerOrder(ServerStep):
-    """A server to be made, with everything that an order can say."""
+    """A server to be created, with all that can be chosen."""
 
-    user_data = Lines(
+    user_data = MultilineString(
         required=False,
         max_length=None,
         validators=[check_user_data],
@@ -73,36 +88,36 @@ class ServerOrder(ServerStep):
 class ServerChange(Input):
     """What of a server can be changed; what is left out stays."""
 
-    protected = Flag(required=False, help_text="Refuse to delete it until the protection is lifted.")
-    expires_at = Moment(required=False, allow_null=True, help_text="When it is deleted by itself; null: never.")
+    protected = StrictBoolean(required=False, help_text="Refuse to delete it until the protection is lifted.")
+    expires_at = UTCDateTime(required=False, allow_null=True, help_text="When it is deleted by itself; null: never.")
 
 
 class ServerDelete(Input):
-    """What a deletion may say; everything may be left out."""
+    """The body of a deletion; it may be left out."""
 
-    workspace = Text(required=False)
-    server_id = Text(required=False)
-    force = Flag(
+    workspace = StrictString(required=False)
+    server_id = StrictString(required=False)
+    force = StrictBoolean(
         default=False, help_text="Delete it with its taskservs, and take over from an operation that holds it."
     )
 
 
 class ServerPower(Input):
-    """What a start, stop or reboot may say; it may be left out."""
+    """The body of a start, stop, reboot or repair; it may be left out."""
 
-    workspace = Text(required=False)
+    workspace = StrictString(required=False)
 
 
 class ServerSwitch(Input):
     """Which server a workflow starts, stops or reboots."""
 
-    server_id = Text()
+    server_id = StrictString()
 
 
 class ServerOut(serializers.ModelSerializer):
-    """A server; id and provider are words of ours, which lists need not escape."""
+    """A server."""
 
-    id = serializers.SlugField()
+    id = serializers.SlugField()  # as `provider`, text that needs no escaping in a list
     provider = serializers.SlugField()
 
     class Meta:
@@ -111,11 +126,17 @@ class ServerOut(serializers.ModelSerializer):
 
 
 class DriftOut(serializers.Serializer):
-    """How a machine was last seen to differ from what was done here."""
+    """How a machine differs from what was done here."""
 
-    kind = serializers.ChoiceField(Drift.choices, source="drift")
-    note = serializers.CharField(source="drift_note")
-    seen_at = serializers.DateTimeField(source="drift_seen_at", allow_null=True)
+    kind = serializers.ChoiceField(
+        Drift.choices,
+        source="drift",
+        help_text="What happened to the machine outside of this service: stopped, started, resized, or gone.",
+    )
+    note = serializers.CharField(source="drift_note", help_text="The difference, in a sentence.")
+    seen_at = serializers.DateTimeField(
+        source="drift_seen_at", allow_null=True, help_text="When a comparison last saw it."
+    )
 
 
 class ServerDetail(ServerOut):
@@ -123,7 +144,7 @@ class ServerDetail(ServerOut):
 
     workspace = serializers.CharField(source="workspace.name")
     account = serializers.CharField(source="account.name")
-    tags = serializers.ListField(child=serializers.CharField())
+    tags = serializers.ListField(child=serializers.CharField(), help_text="The tags of the server.")
     drift = serializers.SerializerMethodField()
     operation = serializers.UUIDField(allow_null=True, help_text="The unfinished operation that holds it.")
 

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from apps.servers.api.discovery import InventoryViewSet, PrometheusTargetsViewSet
-from apps.servers.api.repairs import OrphanViewSet, RepairViewSet
+from apps.servers.api.drift_repair import OrphanViewSet, RepairViewSet
 from apps.servers.api.views import ServerViewSet
 
 urlpatterns = [

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import django_filters
-import orjson
-from django.db.models import QuerySet, Value
-from django.db.models.functions import StrIndex
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
@@ -25,34 +23,35 @@ from apps.servers.api.serializers import (
     ServerOut,
     ServerPower,
 )
-from apps.servers.models import SERVER_ID, Server
-from apps.servers.services import changes, power
-from apps.system.api import rows
+from apps.servers.models import SERVER_ID, Server, ServerQuerySet
+from apps.servers.services import power, update
+from apps.system.api import json_rows
 from apps.system.api.fields import check_id, valid
-from apps.system.api.lists import ListFilters
-from apps.system.api.views import APIViewSet, ListMixin
+from apps.system.api.filters import CaseInsensitiveFilter, ChoiceFilter, ListFilters, RelatedNameFilter
+from apps.system.api.idempotency import idempotent
+from apps.system.api.views import ListViewSet
 from apps.system.errors import NotFound
 
 
 class ServerFilters(ListFilters):
-    """How servers can be picked."""
+    """The filters of the list of servers."""
 
-    status = django_filters.ChoiceFilter(choices=Server.Status.choices)
-    workspace = django_filters.CharFilter(field_name="workspace__name")
+    status = ChoiceFilter(choices=Server.Status.choices)
+    workspace = RelatedNameFilter(field_name="workspace__name")
     provider = django_filters.CharFilter()
-    hostname = django_filters.CharFilter()
+    hostname = CaseInsensitiveFilter(help_text="Only those of this host name; case does not matter.")
     tag = django_filters.CharFilter(method="tagged")
 
     def tagged(self, queryset: QuerySet, name: str, tag: str) -> QuerySet:
         """Select the servers that carry the tag."""
-        return queryset.alias(place=StrIndex("tags", Value(orjson.dumps(tag).decode()))).filter(place__gt=0)
+        return cast(ServerQuerySet, queryset).tagged(tag)
 
 
-class ServerViewSet(ListMixin, APIViewSet):
+class ServerViewSet(ListViewSet):
     """List, create, show and delete servers."""
 
     queryset, serializer_class, filterset_class = Server.objects.all(), ServerOut, ServerFilters
-    orderings = ("created_at", "hostname", "status")
+    orderings, few_values = ("created_at", "hostname", "status"), ("status",)
     permissions = {
         "list": "server_read",
         "status": "server_read",
@@ -73,7 +72,7 @@ class ServerViewSet(ListMixin, APIViewSet):
     def status(self, request: Any, id: str) -> HttpResponse:
         """Show a server."""
         key = check_id("server", id, SERVER_ID)
-        return rows.one(self.get_queryset().filter(pk=key), ServerOut, what="server", id=key)
+        return json_rows.one(self.get_queryset().filter(pk=key), ServerOut, what="server", id=key)
 
     @extend_schema(responses=ServerDetail)
     def retrieve(self, request: Any, id: str) -> Response:
@@ -88,24 +87,27 @@ class ServerViewSet(ListMixin, APIViewSet):
         return Response(dict(ServerDetail(server).data))
 
     @extend_schema(request=ServerOrder, responses=OperationOut)
+    @idempotent
     def order(self, request: Any) -> Response:
-        """Create a server with more than the plain creation can say; the answer is the operation that does it."""
+        """Create a server with image, user data, expiry or protection too; the answer is the operation that does it."""
         return answer(services.create_server(actor=request.user, **valid(ServerOrder, request)))
 
     @extend_schema(request=ServerChange, responses=ServerDetail)
+    @idempotent
     def partial_update(self, request: Any, id: str) -> Response:
         """Set or lift a server's protection or expiry; the answer shows the server."""
-        valid(ServerChange, request, partial=True)
-        key = check_id("server", id, SERVER_ID)
-        changes.change_server(server_id=key, **valid(ServerChange, request))
+        given, key = valid(ServerChange, request), check_id("server", id, SERVER_ID)
+        update.change_server(server_id=key, **given)
         return self.shown(key)
 
     @extend_schema(request=ServerCreate, responses=OperationOut)
+    @idempotent
     def create(self, request: Any) -> Response:
         """Create a server; the answer is the operation that does it."""
         return answer(services.create_server(actor=request.user, **valid(ServerCreate, request)))
 
     @extend_schema(request=ServerDelete, responses=OperationOut)
+    @idempotent
     def destroy(self, request: Any, id: str) -> Response:
         """Delete a server and its disks; the answer is the operation that does it."""
         given = valid(ServerDelete, request)
@@ -113,16 +115,19 @@ class ServerViewSet(ListMixin, APIViewSet):
         return answer(services.delete_server(server_id=key, actor=request.user, confirm_id=confirm_id, **given))
 
     @extend_schema(request=ServerPower, responses=OperationOut)
+    @idempotent
     def start(self, request: Any, id: str) -> Response:
         """Start a server; the answer is the operation that does it."""
         return self.switch(power.start_server, request, id)
 
     @extend_schema(request=ServerPower, responses=OperationOut)
+    @idempotent
     def stop(self, request: Any, id: str) -> Response:
-        """Stop a server, as by its power switch; the answer is the operation that does it."""
+        """Power off a server; the answer is the operation that does it."""
         return self.switch(power.stop_server, request, id)
 
     @extend_schema(request=ServerPower, responses=OperationOut)
+    @idempotent
     def reboot(self, request: Any, id: str) -> Response:
         """Reboot a running server; the answer is the operation that does it."""
         return self.switch(power.reboot_server, request, id)

@@ -19,7 +19,7 @@ from apps.accounts.models import User
 from apps.operations.errors import TargetBusy
 from apps.operations.models import Operation
 from apps.operations.services import submit
-from apps.providers.models import Account
+from apps.providers.models import CloudAccount
 from apps.servers.models import Drift, Server
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ Status = Server.Status
 COMPARED = (Status.RUNNING, Status.STOPPED, Status.FAILED)
 AT_REST = (Status.RUNNING, Status.STOPPED)
 # What a server did before its machine was switched outside.
-BEFORE = {Drift.STOPPED: Status.RUNNING, Drift.STARTED: Status.STOPPED}
+BEFORE: dict[str, str] = {Drift.STOPPED: Status.RUNNING, Drift.STARTED: Status.STOPPED}
 NONE = {"drift": "", "drift_note": "", "drift_seen_at": None}
 
 
 # ── asked for ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 @transaction.atomic
-def compare_account(*, account: Account, actor: User | None = None) -> Operation:
+def compare_account(*, account: CloudAccount, actor: User | None = None) -> Operation:
     """Queue the comparison of an account; it belongs to no workspace, for it may have servers of many.
 
     Raises TargetBusy.
@@ -52,18 +52,18 @@ def compare_all() -> None:
             compare_account(account=account)
 
 
-def accounts_in_use() -> QuerySet[Account]:
+def accounts_in_use() -> QuerySet[CloudAccount]:
     """Select the enabled accounts that have worked once: no other can have machines."""
-    return Account.objects.filter(enabled=True).exclude(refreshed_at=None)
+    return CloudAccount.objects.filter(enabled=True).exclude(refreshed_at=None)
 
 
 # ── what is left alone ────────────────────────────────────────────────────────────────────────────────────────────────
-def clock(account: Account) -> datetime:
+def clock(account: CloudAccount) -> datetime:
     """Return the database's time, which operations' times are of too."""
-    return Account.objects.filter(pk=account.pk).values_list(Now(), flat=True).get()
+    return CloudAccount.objects.filter(pk=account.pk).values_list(Now(), flat=True).get()
 
 
-def comparable(account: Account, began: datetime) -> list[Server]:
+def comparable(account: CloudAccount, began: datetime) -> list[Server]:
     """Return the account's servers that are at rest, before its machines are listed."""
     servers = list(account.servers.filter(status__in=COMPARED).order_by("pk"))
     held = touched_since(began)
@@ -71,11 +71,11 @@ def comparable(account: Account, began: datetime) -> list[Server]:
 
 
 def touching(began: datetime) -> QuerySet[Operation]:
-    """Select the operations that hold a target, or held it when the listing began or `DOUBT_SECONDS` before it.
+    """Select the operations that hold a target, or held it when the listing began or `ORDER_LOOKUP_SECONDS` before it.
 
     What they did may not be in the list: neither what was made, nor that something is gone.
     """
-    since = began - timedelta(seconds=settings.DOUBT_SECONDS, milliseconds=1)
+    since = began - timedelta(seconds=settings.ORDER_LOOKUP_SECONDS, milliseconds=1)
     young = Q(created_at__gte=began - timedelta(days=1), updated_at__gte=since)
     return Operation.objects.filter(Q(due_at__isnull=False) | young).order_by()
 
@@ -87,19 +87,19 @@ def touched_since(began: datetime) -> set[str]:
 
 # ── what differs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """How a server is found: what its row should say, and a sentence where that is anything but agreement."""
+class DriftResult:
+    """The result of comparing a server with its machine: the values for its row, and a message about a change."""
 
     status: str
     drift: str = ""
     note: str = ""
-    said: str = ""
+    message: str = ""
 
 
-def judge(server: Server, machine: Machine | None) -> Verdict | None:
+def judge(server: Server, machine: Machine | None) -> DriftResult | None:
     """Compare a server with its machine, None for one that is proven gone.
 
-    Returns None where nothing can be said: the machine is on its way somewhere.
+    Returns None while the machine changes its state.
     """
     if machine is None:
         return missing(server)
@@ -108,17 +108,17 @@ def judge(server: Server, machine: Machine | None) -> Verdict | None:
     status = server.status if server.status == Status.FAILED and server.drift != Drift.GONE else machine.state
     kind, note = difference(server, machine)
     if kind:
-        return Verdict(status=status, drift=kind, note=note, said=f"{server.hostname}: {note}")
-    back = f"{server.hostname} is as it was again: {machine.ref} is {machine.state}."
-    return Verdict(status=status, said=back if server.drift else "")
+        return DriftResult(status=status, drift=kind, note=note, message=f"{server.hostname}: {note}")
+    recovered = f"{server.hostname} is as it was again: {machine.state}."
+    return DriftResult(status=status, message=recovered if server.drift else "")
 
 
-def missing(server: Server) -> Verdict | None:
-    """Judge a server that has no machine; one that never had any has nothing to miss."""
+def missing(server: Server) -> DriftResult | None:
+    """Judge a server that has no machine; one that never had a machine has no drift."""
     if not server.ref:
         return None
-    note = f"Its machine {server.ref} is gone: it was deleted outside."
-    return Verdict(status=Status.FAILED, drift=Drift.GONE, note=note, said=f"{server.hostname}: {note}")
+    note = "Its machine is gone: it was deleted outside."
+    return DriftResult(status=Status.FAILED, drift=Drift.GONE, note=note, message=f"{server.hostname}: {note}")
 
 
 def difference(server: Server, machine: Machine) -> tuple[str, str]:
@@ -138,7 +138,7 @@ def difference(server: Server, machine: Machine) -> tuple[str, str]:
 
 # ── what the rows say ─────────────────────────────────────────────────────────────────────────────────────────────────
 @transaction.atomic
-def note_verdict(server: Server, verdict: Verdict, machine: Machine | None, began: datetime) -> bool:
+def note_verdict(server: Server, verdict: DriftResult, machine: Machine | None, began: datetime) -> bool:
     """Write a verdict down, unless the server has changed since it was read or an operation has had it since.
 
     Returns whether it was still so. A drift that is known already keeps the time at which it was first seen.
@@ -157,13 +157,13 @@ def note_verdict(server: Server, verdict: Verdict, machine: Machine | None, bega
     return True
 
 
-def is_news(server: Server, verdict: Verdict, machine: Machine | None) -> bool:
+def is_news(server: Server, verdict: DriftResult, machine: Machine | None) -> bool:
     """Tell whether the row has to change."""
     known = (server.status, server.drift, server.drift_note)
     moved = bool(machine and machine.ip and (machine.ip, machine.ssh_port) != (server.ip_address, server.ssh_port))
     return moved or known != (verdict.status, verdict.drift, verdict.note[:255])
 
 
-def note_compared(account: Account, began: datetime) -> None:
+def note_compared(account: CloudAccount, began: datetime) -> None:
     """Note when the account was compared."""
-    Account.objects.filter(pk=account.pk).update(compared_at=began)
+    CloudAccount.objects.filter(pk=account.pk).update(compared_at=began)

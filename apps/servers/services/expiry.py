@@ -16,7 +16,8 @@ from apps.operations import services as operations
 from apps.operations.models import Event, Operation
 from apps.servers.errors import ServerOccupied
 from apps.servers.models import Server
-from apps.servers.services import DELETE, delete_server, locked_server, refuse_if_occupied
+from apps.servers.services.delete import DELETE, delete_server, refuse_if_occupied
+from apps.servers.services.locking import locked_server
 from apps.system.errors import DomainError
 
 BATCH = 100
@@ -68,14 +69,14 @@ def expire_server(*, server_id: str) -> Operation | None:
         return note_stay(server, f"It expired at {when} and stays: {refusal.text}")
     operation = delete_server(server_id=server_id, actor=None)
     line = f"{server.hostname} expired at {when}: it is deleted by itself."
-    events.append(operation.pk, Event.Level.WARNING, line, {"expires_at": when})
+    events.append(operation, Event.Level.WARNING, line, {"expires_at": when})
     return operation
 
 
 def note_stay(server: Server, reason: str) -> Operation | None:
     """Write down why an expired server is not deleted, as a failed deletion that everybody can see, once an expiry."""
-    said = Operation.objects.filter(target=server.target, kind=DELETE, error_code=OCCUPIED)
-    if said.filter(created_at__gte=server.expires_at).exists():
+    refused = Operation.objects.filter(target=server.target, kind=DELETE, error_code=OCCUPIED)
+    if refused.filter(created_at__gte=server.expires_at).exists():
         return None
     return operations.record_refusal(
         kind=DELETE,
@@ -87,7 +88,7 @@ def note_stay(server: Server, reason: str) -> Operation | None:
     )
 
 
-def why_it_stays(server: Server) -> str:
+def expiry_obstacle(server: Server) -> str:
     """Say why a server whose time is over is still there; empty when its time is not over."""
     if server.expires_at is None or server.expires_at > timezone.now():
         return ""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from apps.servers.services.fleet import Host, names_of
+from apps.servers.hostnames import reserved_as
+from apps.servers.services.hosts import Host, names_of
 
 UNSAFE = re.compile(r"[^A-Za-z0-9_]")
 META = "__meta_provisioning_"
+MAX_DIGITS = 64  # of SHA-256
 FACTS = ("id", "hostname", "workspace", "account", "provider", "plan", "zone")
 
 
@@ -20,19 +22,28 @@ def inventory(hosts: Iterable[Host], *, qualified: bool = True) -> dict[str, Any
     """Return what an inventory script prints for `--list`.
 
     Hosts are named `<workspace>.<hostname>`, or by the bare host name when `qualified` is false, which is for hosts of
-    one workspace. Groups are `workspace_…`, `provider_…`, `zone_…`, `plan_…`, `status_…`, `tag_…` and what apps above
-    group by.
+    one workspace; `host_name` has the exceptions. Groups are `workspace_…`, `provider_…`, `zone_…`, `plan_…`,
+    `status_…`, `tag_…` and what apps above group by.
     """
     members: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     variables: dict[str, dict[str, Any]] = {}
     for host in hosts:
-        name = host.qualified if qualified else host.hostname
+        name = host_name(host, qualified=qualified)
         variables[name] = hostvars(host)
         for group in names_of(host):
             members[group].append(name)
     names = group_names(members)
     groups = {names[group]: {"hosts": found} for group, found in sorted(members.items())}
     return {"_meta": {"hostvars": variables}, **groups}
+
+
+def host_name(host: Host, *, qualified: bool) -> str:
+    """Return a host's name; one that means something else to Ansible gets the server's id at its end.
+
+    No other host has such a name, for the last part of a host name holds no `_`, and no group, for an id has a hyphen.
+    """
+    name = host.qualified if qualified else host.hostname
+    return f"{name}_{host.id}" if reserved_as(name) else name
 
 
 def hostvars(host: Host) -> dict[str, Any]:
@@ -47,19 +58,22 @@ def hostvars(host: Host) -> dict[str, Any]:
 def group_names(groups: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Name groups as Ansible allows: letters, digits and `_`.
 
-    Of several that would come to the same name, such as the tags `a-b` and `a.b`, each gets a mark of its own at the
-    end, so that none of them ever means the other.
+    Of several that would come to the same name, such as the tags `a-b` and `a.b`, each gets digits of its own hash at
+    the end, so that none of them ever means the other. Where that is another's name, all of them get more digits.
     """
     plain = {(kind, name): UNSAFE.sub("_", f"{kind}_{name}") for kind, name in groups}
-    sharing: defaultdict[str, int] = defaultdict(int)
-    for name in plain.values():
-        sharing[name] += 1
-    return {group: name if sharing[name] == 1 else f"{name}_{mark(group[1])}" for group, name in plain.items()}
+    names, digits = dict(plain), dict.fromkeys(plain, 0)
+    for _ in range(MAX_DIGITS // 8):
+        shared = {name for name, count in Counter(names.values()).items() if count > 1}
+        for group in [group for group, name in names.items() if name in shared]:
+            digits[group] += 8
+            names[group] = f"{plain[group]}_{hash_of(group[1], digits[group])}"
+    return names
 
 
-def mark(name: str) -> str:
-    """Return eight hexadecimal digits that stand for a name."""
-    return hashlib.sha256(name.encode()).hexdigest()[:8]
+def hash_of(name: str, digits: int) -> str:
+    """Return so many hexadecimal digits that stand for a name."""
+    return hashlib.sha256(name.encode()).hexdigest()[:digits]
 
 
 # ── Prometheus ────────────────────────────────────────────────────────────────────────────────────────────────────────

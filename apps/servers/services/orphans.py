@@ -1,4 +1,4 @@
-"""Machines that carry our mark and belong to no server here: found, taken in, or taken away."""
+"""Orphans, machines with our labels that belong to no server: find, adopt or delete them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.operations import services as operations
 from apps.operations.models import Operation
-from apps.providers.models import Account
+from apps.operations.outcomes import Outcome
+from apps.providers.models import CloudAccount
 from apps.servers.errors import AccountElsewhere, HostnameNeeded, HostnameTaken, MarkTaken, OwnedByNow
+from apps.servers.hostnames import reserved_as
 from apps.servers.models import HOSTNAME, SERVER_ID, Orphan, Server
 from apps.servers.services.drift import touched_since, touching
+from apps.system.database import integrity_error_as
 from apps.system.errors import NotFound
-from apps.system.services import refused_as
 from apps.workspaces.models import Workspace
 from apps.workspaces.services import workspace_named
 
@@ -31,13 +33,13 @@ SEEN = ("server_id", "hostname", "plan", "zone", "state", "seen_at")
 
 # ── found ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 @transaction.atomic
-def note_orphans(account: Account, machines: Iterable[Machine], began: datetime) -> list[Orphan]:
+def note_orphans(account: CloudAccount, machines: Iterable[Machine], began: datetime) -> list[Orphan]:
     """Store which of the account's machines are orphans, and drop those that are not any more; return what there is.
 
     Those that an operation holds stay as they are.
     """
     held = touched_since(began)
-    found = [orphan_of(account, machine) for machine in strangers(account, machines, held, began)]
+    found = [orphan_of(account, machine) for machine in unowned_machines(account, machines, held, began)]
     Orphan.objects.bulk_create(
         found, update_conflicts=True, update_fields=SEEN, unique_fields=["account", "ref"], batch_size=500
     )
@@ -48,7 +50,9 @@ def note_orphans(account: Account, machines: Iterable[Machine], began: datetime)
     return list(account.orphans.filter(ref__in=refs)) if refs else []
 
 
-def strangers(account: Account, machines: Iterable[Machine], held: set[str], began: datetime) -> list[Machine]:
+def unowned_machines(
+    account: CloudAccount, machines: Iterable[Machine], held: set[str], began: datetime
+) -> list[Machine]:
     """Return the machines that belong to no server, now that the list is there: rows are made before their machines.
 
     What a deletion has just taken away may still be in the list.
@@ -62,11 +66,11 @@ def strangers(account: Account, machines: Iterable[Machine], held: set[str], beg
         for machine in listed
         if f"server:{machine.server_id}" not in held
         and machine.ref not in leaving
-        and not owns(rows.get(machine.server_id), machine)
+        and not is_owned_by(rows.get(machine.server_id), machine)
     ]
 
 
-def owns(row: Server | None, machine: Machine) -> bool:
+def is_owned_by(row: Server | None, machine: Machine) -> bool:
     """Tell whether a machine is a server's, through whichever account it is seen, or may turn out to be."""
     return row is not None and (row.ref in ("", machine.ref) or row.status in (Status.PENDING, Status.DELETING))
 
@@ -77,7 +81,7 @@ def just_deleted(began: datetime) -> set[str]:
     return {params["ref"] for params in gone.values_list("params", flat=True)}
 
 
-def orphan_of(account: Account, machine: Machine) -> Orphan:
+def orphan_of(account: CloudAccount, machine: Machine) -> Orphan:
     """Return the row of a machine."""
     return Orphan(
         account=account,
@@ -103,11 +107,11 @@ def adopt_orphan(*, orphan_id: str, actor: User | None, workspace: str, hostname
         raise AccountElsewhere(account=orphan.account, workspace=place.name, field="workspace")
     refuse_marked(orphan)
     name = hostname or orphan.hostname
-    if not HOSTNAME.fullmatch(name):
-        raise HostnameNeeded(hostname=name, field="hostname")
+    if reason := reserved_as(name) if HOSTNAME.fullmatch(name) else "it is no host name":
+        raise HostnameNeeded(hostname=name, reason=reason, field="hostname")
     if place.servers.filter(hostname__iexact=name).exists():
         raise HostnameTaken(hostname=name, workspace=place.name)
-    return submit(ADOPT, orphan, place, actor, workspace=place.pk, hostname=name)
+    return submit_for_orphan(orphan, ADOPT, place, actor, workspace=place.pk, hostname=name)
 
 
 @transaction.atomic
@@ -115,7 +119,7 @@ def delete_orphan(*, orphan_id: str, actor: User | None) -> Operation:
     """Queue the deletion of an orphan's machine, disks included. Raises NotFound, TargetBusy, OwnedByNow."""
     orphan = locked_orphan(orphan_id)
     refuse_owned(orphan.account, orphan.ref)
-    return submit(DELETE, orphan, orphan.account.workspace, actor)
+    return submit_for_orphan(orphan, DELETE, orphan.account.workspace, actor)
 
 
 def locked_orphan(orphan_id: str) -> Orphan:
@@ -136,14 +140,16 @@ def refuse_marked(orphan: Orphan) -> None:
         raise MarkTaken(ref=orphan.ref, mark=orphan.server_id or "of nothing", owner=row.hostname if row else "no id")
 
 
-def refuse_owned(account: Account, ref: str) -> None:
+def refuse_owned(account: CloudAccount, ref: str) -> None:
     """Refuse what has become a server's machine since. Raises OwnedByNow."""
     row = Server.objects.filter(provider=account.provider, ref=ref).first()
     if row:
         raise OwnedByNow(ref=ref, hostname=row.hostname, server=row.pk)
 
 
-def submit(kind: str, orphan: Orphan, place: Workspace | None, actor: User | None, **params: object) -> Operation:
+def submit_for_orphan(
+    orphan: Orphan, kind: str, place: Workspace | None, actor: User | None, **params: object
+) -> Operation:
     """Queue an operation on an orphan."""
     facts = {"orphan": orphan.pk, "account": orphan.account_id, "ref": orphan.ref, "server": orphan.server_id}
     return operations.submit(
@@ -153,18 +159,18 @@ def submit(kind: str, orphan: Orphan, place: Workspace | None, actor: User | Non
         target=orphan.target,
         params=facts | params,
         time_limit=orphan.account.time_limit,
-        lane=orphan.account.lane,
+        limit_key=orphan.account.limit_key,
     )
 
 
 # ── what operations mean for the rows ─────────────────────────────────────────────────────────────────────────────────
-def taken_in(*, ref: str, server_id: str) -> Server | None:
+def imported_server(*, ref: str, server_id: str) -> Server | None:
     """Return the server that an earlier attempt has made of an orphan."""
     return Server.objects.filter(pk=server_id, ref=ref).first()
 
 
 @transaction.atomic
-def take_in(machine: Machine, *, account: Account, workspace: Workspace, hostname: str) -> Server:
+def import_machine(machine: Machine, *, account: CloudAccount, workspace: Workspace, hostname: str) -> Server:
     """Make the machine a server and no orphan any more. Raises HostnameTaken, MarkTaken."""
     if Server.objects.filter(pk=machine.server_id).exists():
         raise MarkTaken(ref=machine.ref, mark=machine.server_id, owner=machine.server_id)
@@ -173,13 +179,13 @@ def take_in(machine: Machine, *, account: Account, workspace: Workspace, hostnam
     server.status, server.ip_address = machine.state, machine.ip or None
     server.ref, server.disks, server.ssh_port = machine.ref, list(machine.disks), machine.ssh_port
     server.emulated, server.backed = machine.emulated, machine.backed
-    with refused_as(HostnameTaken(hostname=hostname, workspace=workspace.name)):
+    with integrity_error_as(HostnameTaken(hostname=hostname, workspace=workspace.name), "one_server_of_a_hostname"):
         server.save(force_insert=True)
     Orphan.objects.filter(ref=machine.ref, account=account).delete()
     return server
 
 
-def settle_deletion(operation: Operation) -> None:
+def apply_deletion_outcome(operation: Operation, outcome: Outcome) -> None:
     """Drop the row of an orphan whose machine is gone."""
-    if operation.status == Operation.Status.COMPLETED:
+    if outcome is Outcome.COMPLETED:
         Orphan.objects.filter(pk=operation.params["orphan"]).delete()

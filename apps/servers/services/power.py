@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
@@ -10,18 +9,19 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.accounts.models import User
-from apps.operations import services as operations
 from apps.operations.errors import TargetBusy
 from apps.operations.models import Operation
+from apps.operations.outcomes import Outcome
+from apps.servers import registry
 from apps.servers.errors import NotAtRest, NotRunning
 from apps.servers.models import Drift, Server
-from apps.servers.services import REBOOT, START, STOP, free_target, locked_server
+from apps.servers.progress import ordered_at
+from apps.servers.services.locking import free_target, locked_server
+from apps.servers.services.submit import submit_for_server
 
+START, STOP, REBOOT = "server.start", "server.stop", "server.reboot"
 MACHINE_GONE = "MACHINE_GONE"
 Status = Server.Status
-
-# Apps above fill this in: the ids of the operations at work on what is on a server, which a stop would break.
-busy_with: list[Callable[[Server], list[str]]] = []
 
 
 @transaction.atomic
@@ -32,8 +32,8 @@ def start_server(
 
     Raises NotFound, OtherWorkspace, TargetBusy, NotAtRest.
     """
-    server = server_at_rest(server_id, workspace, verb="started")
-    return submit(START, server, actor, parent)
+    server = idle_server(server_id, workspace, verb="started")
+    return submit_power(server, START, actor, parent)
 
 
 @transaction.atomic
@@ -44,9 +44,9 @@ def stop_server(
 
     Raises NotFound, OtherWorkspace, TargetBusy, NotAtRest.
     """
-    server = server_at_rest(server_id, workspace, verb="stopped")
+    server = idle_server(server_id, workspace, verb="stopped")
     refuse_if_worked_on(server)
-    return submit(STOP, server, actor, parent)
+    return submit_power(server, STOP, actor, parent)
 
 
 @transaction.atomic
@@ -54,14 +54,14 @@ def reboot_server(
     *, server_id: str, actor: User | None, workspace: str | None = None, parent: Operation | None = None
 ) -> Operation:
     """Queue the reboot of a running server. Raises NotFound, OtherWorkspace, TargetBusy, NotAtRest, NotRunning."""
-    server = server_at_rest(server_id, workspace, verb="rebooted")
+    server = idle_server(server_id, workspace, verb="rebooted")
     if server.status != Status.RUNNING and server.drift != Drift.STARTED:
         raise NotRunning(hostname=server.hostname)
     refuse_if_worked_on(server)
-    return submit(REBOOT, server, actor, parent)
+    return submit_power(server, REBOOT, actor, parent)
 
 
-def server_at_rest(server_id: str, workspace: str | None, *, verb: str) -> Server:
+def idle_server(server_id: str, workspace: str | None, *, verb: str) -> Server:
     """Return a server that runs or is stopped, under lock, with no operation on it.
 
     What the row says need not be what is true at the cloud by now: the worker looks. Raises NotFound, OtherWorkspace,
@@ -76,39 +76,30 @@ def server_at_rest(server_id: str, workspace: str | None, *, verb: str) -> Serve
 
 def refuse_if_worked_on(server: Server) -> None:
     """Refuse while something is being installed on the server or removed from it. Raises TargetBusy."""
-    holder = next((holder for holders in busy_with for holder in holders(server)), None)
+    holder = next(iter(registry.busy_operations_on(server)), None)
     if holder:
         raise TargetBusy(target=server.target, holder=holder)
 
 
-def submit(kind: str, server: Server, actor: User | None, parent: Operation | None) -> Operation:
-    """Queue the operation."""
-    return operations.submit(
-        kind=kind,
-        workspace=server.workspace,
-        actor=actor,
-        target=server.target,
-        params={"server": server.id, "ip_address": server.ip_address},
-        parent=parent,
-        time_limit=server.account.time_limit,
-        lane=server.account.lane,
-    )
+def submit_power(server: Server, kind: str, actor: User | None, parent: Operation | None) -> Operation:
+    """Queue the operation, with the address from before it."""
+    return submit_for_server(server, kind, actor=actor, parent=parent, ip_address=server.ip_address)
 
 
 # ── what operations mean for the row ──────────────────────────────────────────────────────────────────────────────────
-def settle_power(operation: Operation) -> None:
+def apply_power_outcome(operation: Operation, outcome: Outcome) -> None:
     """Bring the row to what a start, stop or reboot came to.
 
     One that was cancelled has set the status itself, as seen at the cloud. One that failed leaves what was last seen
     there, and only if it had asked for something.
     """
     row = Server.objects.filter(pk=operation.params["server"])
-    if operation.status == Operation.Status.COMPLETED:
-        row.update(status=operation.result["status"])
+    if outcome is Outcome.COMPLETED:
+        row.update(status=operation.completed_result["status"])
         row.exclude(drift=Drift.RESIZED).update(drift="", drift_note="", drift_seen_at=None)
     elif operation.error_code == MACHINE_GONE:
-        row.update(status=Status.FAILED, **gone(operation.error))
-    elif operation.error and operation.state.get("asked_at"):
+        row.update(status=Status.FAILED, **gone(operation.error or ""))
+    elif outcome in (Outcome.FAILED, Outcome.CANCELLED_LEFTOVER) and ordered_at(operation):
         row.filter(seen_state__in=(Status.RUNNING, Status.STOPPED)).update(status=F("seen_state"))
 
 

@@ -6,27 +6,33 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from apps.servers.services.fleet import Host
+from apps.servers.hostnames import reserved_as
+from apps.servers.services.hosts import Host
 
-KNOWN_HOSTS = "~/.ssh/known_hosts_provisioning"
+OWN_KNOWN_HOSTS, KNOWN_HOSTS = "~/.ssh/known_hosts_provisioning", ".known_hosts"
 
 
 def ssh_config(hosts: Iterable[Host], *, keys: Path | None = None) -> str:
     """Return an entry for each host, named `<workspace>.<hostname>` and, where that is unmistakable, its host name.
 
+    OpenSSH is case-sensitive, so a host name with capitals is listed in lower case too.
+
     Host keys are remembered by the server's id in a file of their own, for clouds give addresses to others later.
     With `keys`, a directory, each entry logs in with the file there that is named after the workspace, and with
-    nothing else.
+    nothing else, and host keys are looked up in its file `KNOWN_HOSTS`.
     """
     hosts = list(hosts)
-    known_hosts = KNOWN_HOSTS if keys is None else quoted(keys / ".known_hosts")
+    known_hosts = OWN_KNOWN_HOSTS if keys is None else quoted(keys / KNOWN_HOSTS)
     names = Counter(name.lower() for host in hosts for name in {host.hostname, host.qualified})
     return "\n".join(entry(host, names, known_hosts, keys) for host in hosts)
 
 
 def entry(host: Host, names: Counter[str], known_hosts: str, keys: Path | None) -> str:
     """Return one host's lines."""
-    aliases = [host.qualified] + [host.hostname] * (names[host.hostname.lower()] == 1)
+    plain = [host.qualified] + [host.hostname] * (names[host.hostname.lower()] == 1 and not reserved_as(host.hostname))
+    aliases = dict.fromkeys(
+        alias for name in plain for alias in (name, name.replace(host.hostname, host.hostname.lower()))
+    )
     options = {
         "HostName": host.address,
         "Port": host.ssh_port,

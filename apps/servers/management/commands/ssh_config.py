@@ -12,9 +12,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.servers.models import Server
-from apps.servers.services import fleet
-from apps.servers.services.ssh import ssh_config
-from apps.system.vault import SealBroken
+from apps.servers.services import hosts
+from apps.servers.services.host_keys import known_host_keys
+from apps.servers.services.ssh import KNOWN_HOSTS, ssh_config
+from apps.system.encryption import SealBroken
 from apps.workspaces.models import Workspace
 from apps.workspaces.services import private_key
 
@@ -30,16 +31,19 @@ manage.py ssh_config --keys ~/.ssh/provisioning > fleet.conf; ssh -F fleet.conf 
         parser.add_argument(
             "--keys",
             metavar="DIR",
-            help="write each workspace's private key to DIR/<workspace>, for its owner's eyes only, and log in with it",
+            help="write each workspace's private key to DIR/<workspace>, readable by its owner only, and log in with it"
+            ", and known host keys to DIR/.known_hosts",
         )
 
     def handle(self, *args: Any, workspace: str | None, keys: str | None, **options: Any) -> None:
         servers = Server.objects.all() if workspace is None else Server.objects.filter(workspace=named(workspace))
-        hosts = fleet.hosts(servers)
+        found = hosts.hosts(servers)
         folder = None if keys is None else Path(keys).expanduser().absolute()
         if folder is not None:
-            write_keys(folder, Workspace.objects.filter(name__in={host.workspace for host in hosts}))
-        self.stdout.write(ssh_config(hosts, keys=folder), ending="")
+            write_keys(folder, Workspace.objects.filter(name__in={host.workspace for host in found}))
+            if known := known_host_keys(servers):
+                write_known_hosts(folder / KNOWN_HOSTS, known)
+        self.stdout.write(ssh_config(found, keys=folder), ending="")
 
 
 def named(name: str) -> Workspace:
@@ -62,6 +66,16 @@ def write_keys(folder: Path, workspaces: Iterable[Workspace]) -> None:
         raise CommandError(f"The keys cannot be written to {folder}: {error.strerror}.") from None
     except SealBroken as error:
         raise CommandError(error.text) from None
+
+
+def write_known_hosts(path: Path, known: dict[str, str]) -> None:
+    """Write host keys by the servers' ids; lines about other hosts stay. Raises CommandError."""
+    try:
+        lines = path.read_text().splitlines() if path.exists() else []
+        lines = [line for line in lines if line.partition(" ")[0] not in known]
+        write_private(path, "".join(f"{line}\n" for line in [*lines, *map(" ".join, known.items())]))
+    except OSError as error:
+        raise CommandError(f"The host keys cannot be written to {path}: {error.strerror}.") from None
 
 
 def write_private(path: Path, text: str) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
 from django.db.models import QuerySet
 
+from apps.servers import registry
 from apps.servers.models import Server
-
-# Apps above fill this in: what else servers are grouped by, as pairs of a server's id and a name; one query each.
-groupings: dict[str, Callable[[QuerySet[Server]], Iterable[tuple[str, str]]]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +38,7 @@ class Host:
 
     @property
     def is_unreal(self) -> bool:
-        """Tell whether nothing real stands behind it."""
+        """Tell whether it is only simulated."""
         return self.emulated and not self.backed
 
 
@@ -51,6 +49,7 @@ FIELDS = [each.name for each in fields(Host) if each.name != "groups"]
 def hosts(servers: QuerySet[Server]) -> list[Host]:
     """Return the servers that have an address, ordered by workspace and host name: a query, and one a grouping."""
     reachable = servers.exclude(ip_address=None)
+    groupings = registry.groupings()
     groups: defaultdict[str, dict[str, list[str]]] = defaultdict(lambda: {kind: [] for kind in groupings})
     for kind, pairs in groupings.items():
         for server_id, name in sorted(set(pairs(reachable))):

@@ -8,8 +8,8 @@ from django.db import transaction
 
 from apps.servers.errors import LeavingAlready
 from apps.servers.models import Server
-from apps.servers.services import locked_server
-from apps.servers.services.options import refuse_past
+from apps.servers.services.create_options import refuse_past
+from apps.servers.services.locking import locked_server
 
 
 class Unchanged:

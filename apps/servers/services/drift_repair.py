@@ -9,12 +9,18 @@ from django.db import transaction
 from apps.accounts.models import User
 from apps.operations import services as operations
 from apps.operations.models import Operation
+from apps.operations.outcomes import Outcome
+from apps.servers import registry
 from apps.servers.errors import NotDrifted, NotGone, ServerProtected
 from apps.servers.models import Drift, Orphan, Server
-from apps.servers.services import CREATE, evictors, forget, free_target, locked_server, occupants
+from apps.servers.progress import is_machine_proven_absent, ordered_at
+from apps.servers.services.create import CREATE
+from apps.servers.services.delete import forget
 from apps.servers.services.drift import NONE
-from apps.servers.services.limits import free_slot
+from apps.servers.services.limits import release_order_slot
+from apps.servers.services.locking import free_target, locked_server
 from apps.servers.services.power import gone, refuse_if_worked_on
+from apps.servers.services.submit import submit_for_server
 
 ADOPT, RECREATE, FORGET = "server.adopt", "server.recreate", "server.forget"
 Status = Server.Status
@@ -30,7 +36,7 @@ def adopt_server(*, server_id: str, actor: User | None, workspace: str | None = 
     server = free_server(server_id, workspace)
     if not server.drift and server.status != Status.FAILED:
         raise NotDrifted(hostname=server.hostname, status=server.status)
-    return submit(ADOPT, server, actor)
+    return submit_repair(server, ADOPT, actor)
 
 
 @transaction.atomic
@@ -43,7 +49,7 @@ def recreate_server(*, server_id: str, actor: User | None, workspace: str | None
     if server.drift != Drift.GONE and server.status != Status.FAILED:
         raise NotGone(hostname=server.hostname, status=server.status)
     refuse_if_worked_on(server)
-    operation = submit(RECREATE, server, actor, was=server.status)
+    operation = submit_repair(server, RECREATE, actor, was=server.status)
     Server.objects.filter(pk=server.pk).update(status=Status.PENDING)
     return operation
 
@@ -57,11 +63,11 @@ def forget_server(*, server_id: str, actor: User | None, workspace: str | None =
     server = free_server(server_id, workspace)
     if server.protected:
         raise ServerProtected(hostname=server.hostname, server=server.id)
-    return submit(FORGET, server, actor)
+    return submit_repair(server, FORGET, actor)
 
 
 def free_server(server_id: str, workspace: str | None) -> Server:
-    """Return a server under lock, with no operation on it or on an orphan that carries its mark.
+    """Return a server under lock, with no operation on it or on an orphan with its id.
 
     Raises NotFound, OtherWorkspace, TargetBusy.
     """
@@ -72,17 +78,9 @@ def free_server(server_id: str, workspace: str | None) -> Server:
     return server
 
 
-def submit(kind: str, server: Server, actor: User | None, **params: Any) -> Operation:
-    """Queue an operation on a server; it is told of an order whose answer may still be on its way."""
-    return operations.submit(
-        kind=kind,
-        workspace=server.workspace,
-        actor=actor,
-        target=server.target,
-        params={"server": server.id, "asked_at": last_order(server)} | params,
-        time_limit=server.account.time_limit,
-        lane=server.account.lane,
-    )
+def submit_repair(server: Server, kind: str, actor: User | None, **params: Any) -> Operation:
+    """Queue an operation on a server, with the time of an order whose answer may still be on its way."""
+    return submit_for_server(server, kind, actor=actor, asked_at=last_order(server), **params)
 
 
 def last_order(server: Server) -> str | None:
@@ -91,53 +89,52 @@ def last_order(server: Server) -> str | None:
         return None
     orders = Operation.objects.filter(target=server.target, kind__in=(CREATE, RECREATE)).order_by("created_at")
     last = orders.last()
-    return last and last.state.get("asked_at")
+    return ordered_at(last) if last else None
 
 
 # ── while they run ────────────────────────────────────────────────────────────────────────────────────────────────────
-def installed(server: Server) -> list[str]:
-    """Name what was installed on a server."""
-    return [name for names in occupants for name in names(server)]
-
-
 @transaction.atomic
 def clear_machine(server: Server) -> None:
-    """Let a server have no machine, nor anything on it, once the machine is proven gone."""
-    for evict in evictors:
-        evict(server)
-    Server.objects.filter(pk=server.pk).update(ref="", ip_address=None, ssh_port=22, disks=[], seen_state="", **NONE)
+    """Clear the machine of a server, and what was on it, once the deletion is proven."""
+    registry.evict_occupants(server)
+    facts: dict[str, Any] = {"ref": "", "ip_address": None, "ssh_port": 22, "disks": [], "seen_state": "", **NONE}
+    if server.ref:  # a machine that is still on order carries the key that is known
+        facts |= {"ssh_host_key": "", "ordered_host_key": "", "sealed_host_key": ""}
+    Server.objects.filter(pk=server.pk).update(**facts)
 
 
 # ── what operations mean for the row ──────────────────────────────────────────────────────────────────────────────────
-def settle_adoption(operation: Operation) -> None:
+def apply_adoption_outcome(operation: Operation, outcome: Outcome) -> None:
     """Bring the row to what was found at the cloud."""
     row = Server.objects.filter(pk=operation.params["server"])
-    if operation.status == Operation.Status.COMPLETED:
-        row.update(status=operation.result["status"], **NONE)
-        if plan := operation.result["plan"]:
+    if outcome is Outcome.COMPLETED:
+        row.update(status=operation.completed_result["status"], sealed_host_key="", **NONE)
+        if plan := operation.completed_result["plan"]:
             row.exclude(size=plan).exclude(size="", plan=plan).update(plan=plan, size=plan)
     elif operation.error_code == "MACHINE_GONE":
-        row.update(status=Status.FAILED, **gone(operation.error))
+        row.update(status=Status.FAILED, **gone(operation.error or ""))
 
 
-def settle_recreation(operation: Operation) -> None:
+def apply_recreation_outcome(operation: Operation, outcome: Outcome) -> None:
     """Bring the row to what making the machine anew came to; one that never began leaves it as it was."""
     row = Server.objects.filter(pk=operation.params["server"])
-    free_slot(operation.params["server"])
-    if operation.status == Operation.Status.COMPLETED:
-        row.update(status=Status.RUNNING, ip_address=operation.result["ip_address"], **NONE)
-    elif not operation.state.get("absent"):
+    release_order_slot(operation.params["server"])
+    if outcome is not Outcome.COMPLETED and not is_machine_proven_absent(operation):
         row.update(status=operation.params["was"])
-    elif operation.is_undoing:
-        row.update(status=Status.DELETING)
-    elif operation.status == Operation.Status.FAILED or operation.error:
-        row.update(status=Status.FAILED)
-    else:
-        no_machine = {"ref": "", "ip_address": None, "disks": [], "seen_state": ""}
-        row.update(status=Status.FAILED, **no_machine, **gone("It has no machine: its recreation was cancelled."))
+        return
+    match outcome:
+        case Outcome.COMPLETED:
+            row.update(status=Status.RUNNING, ip_address=operation.completed_result["ip_address"], **NONE)
+        case Outcome.UNDOING:
+            row.update(status=Status.DELETING)
+        case Outcome.FAILED | Outcome.CANCELLED_LEFTOVER:
+            row.update(status=Status.FAILED)
+        case Outcome.CANCELLED_CLEAN:
+            no_machine: dict[str, Any] = {"ref": "", "ip_address": None, "disks": [], "seen_state": ""}
+            row.update(status=Status.FAILED, **no_machine, **gone("It has no machine: its recreation was cancelled."))
 
 
-def settle_forgetting(operation: Operation) -> None:
+def apply_forgetting_outcome(operation: Operation, outcome: Outcome) -> None:
     """Remove the row of a server whose machine is proven gone."""
-    if operation.status == Operation.Status.COMPLETED:
+    if outcome is Outcome.COMPLETED:
         forget(Server.objects.filter(pk=operation.params["server"]))

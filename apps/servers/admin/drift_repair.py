@@ -11,18 +11,20 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.accounts.current_user import current_user
+from apps.operations.admin import operation_link
 from apps.operations.models import Operation
-from apps.providers.admin import account_actions, account_buttons
-from apps.providers.models import Account
+from apps.providers.admin import register_account_action
+from apps.providers.models import CloudAccount
 from apps.servers.models import Drift, Server
-from apps.servers.services import drift, repairs
-from apps.system.admin import Button, badge, link
+from apps.servers.services import drift, drift_repair
+from apps.system.admin import Button, ReadOnlyAdmin, badge
 
 REPAIRS = ["compare_servers", "adopt_servers", "recreate_servers", "forget_servers"]
 Status = Server.Status
 
 
-class RepairMixin:
+class RepairMixin(ReadOnlyAdmin):
     """The part of the servers' pages that is about drift."""
 
     def has_server_create_permission(self, request: HttpRequest) -> bool:
@@ -32,35 +34,35 @@ class RepairMixin:
     @admin.display(description="drift")
     def drift_badge(self, row: Server) -> SafeString | str:
         """Show how the machine differs from what was done here."""
-        return badge(row.drift) if row.drift else "-"
+        return badge(row.get_drift_display(), row.drift) if row.drift else "-"
 
     @admin.action(description="Compare with the cloud", permissions=["server_create"])
     def compare_servers(self, request: HttpRequest, queryset: QuerySet) -> None:
         """Queue a comparison of each account that the servers are of."""
-        ids = {server.account_id for server in self.few(request, queryset)}
-        compare(self, request, Account.objects.filter(pk__in=ids))
+        ids = {server.account_id for server in self.limited_selection(request, queryset)}
+        compare(self, request, CloudAccount.objects.filter(pk__in=ids))
 
     @admin.action(description="Adopt what the cloud shows", permissions=["server_create"])
     def adopt_servers(self, request: HttpRequest, queryset: QuerySet) -> None:
         """Queue the acceptance of what the cloud shows."""
-        self.repair(request, queryset, repairs.adopt_server, "Adoption")
+        self.repair(request, queryset, drift_repair.adopt_server, "Adoption")
 
     @admin.action(description="Recreate machines that are gone", permissions=["server_create"])
     def recreate_servers(self, request: HttpRequest, queryset: QuerySet) -> None:
         """Queue new machines."""
-        self.repair(request, queryset, repairs.recreate_server, "Recreation")
+        self.repair(request, queryset, drift_repair.recreate_server, "Recreation")
 
     @admin.action(description="Forget servers whose machines are gone", permissions=["server_delete"])
     def forget_servers(self, request: HttpRequest, queryset: QuerySet) -> None:
         """Queue the proof that the machines are gone, and then the removal of the servers."""
-        self.repair(request, queryset, repairs.forget_server, "Forgetting")
+        self.repair(request, queryset, drift_repair.forget_server, "Forgetting")
 
     def repair(self, request: HttpRequest, queryset: QuerySet, submit: Callable[..., Operation], what: str) -> None:
         """Submit an operation for each server."""
 
         def act(server: Server) -> SafeString:
-            operation = submit(server_id=server.pk, actor=request.user)
-            return format_html("{} of {} queued: {}", what, server.hostname, link(operation))
+            operation = submit(server_id=server.pk, actor=current_user(request))
+            return format_html("Queued: {}", operation_link(operation))
 
         self.act_on_each(request, queryset, act, note=f"Queued: {what.lower()}.")
 
@@ -81,12 +83,11 @@ class RepairMixin:
 def compare(pages: Any, request: HttpRequest, queryset: QuerySet) -> None:
     """Queue the comparison of accounts."""
 
-    def act(account: Account) -> SafeString:
-        operation = drift.compare_account(account=account, actor=request.user)
-        return format_html("Comparison of {} queued: {}", account, link(operation))
+    def act(account: CloudAccount) -> SafeString:
+        operation = drift.compare_account(account=account, actor=current_user(request))
+        return format_html("Queued: {}", operation_link(operation))
 
     pages.act_on_each(request, queryset, act, note="Queued a comparison.")
 
 
-account_actions.append(compare)
-account_buttons.append(Button("compare", "Compare machines with servers"))
+register_account_action(compare, Button("compare", "Compare machines with servers"))

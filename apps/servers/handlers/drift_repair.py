@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from apps.operations.handler_api import Context, Done, Wait
 from apps.operations.models import Event
-from apps.operations.steps import Context, Done, Wait
-from apps.providers.drivers.base import Machine, Refused
+from apps.providers.drivers.base import Machine, ProviderError
 from apps.providers.handlers import connected
-from apps.servers.handlers import create_server, in_doubt, look_again, note, poll, undo_creation
+from apps.servers import registry
+from apps.servers.handlers.create import create_server, undo_creation
+from apps.servers.handlers.observe import record_machine
+from apps.servers.handlers.polling import outcome_is_unknown, poll, recheck_later
 from apps.servers.models import Server
-from apps.servers.services import repairs
+from apps.servers.progress import Progress, is_machine_proven_absent, progress_of
+from apps.servers.services import drift_repair
 from apps.servers.services.power import MACHINE_GONE
 
 
@@ -17,26 +21,28 @@ def adopt_server(context: Context) -> Done | Wait:
     server = loaded(context)
     machine = next(iter(machines_of(server)), None)
     if machine is None:
-        raise Refused(MACHINE_GONE, f"{server.hostname} has no machine at {server.account}: recreate or forget it.")
+        raise ProviderError(
+            MACHINE_GONE, f"{server.hostname} has no machine at {server.account}: recreate or forget it."
+        )
     if machine.server_id != server.pk:
-        raise Refused("PROVIDER_FORBIDDEN", f"The machine {machine.ref} no longer carries this server's mark.")
+        raise ProviderError("PROVIDER_FORBIDDEN", f"The machine of {server.hostname} no longer carries its mark.")
     if machine.state == "error":
-        raise Refused("MACHINE_BROKEN", f"The machine {machine.ref} is in error at {server.account}.")
+        raise ProviderError("MACHINE_BROKEN", f"The machine of {server.hostname} is in error at {server.account}.")
     if machine.state not in ("running", "stopped"):
-        return poll(context, f"{machine.ref} is {machine.state} at {server.account}")
-    note(context, server, machine)
+        return poll(context, f"{server.hostname} is {machine.state} at {server.account}")
+    record_machine(context, server, machine)
     facts = {"status": machine.state, "plan": machine.plan, "ip_address": machine.ip or None}
     return Done({"server_id": server.pk, **facts})
 
 
 def recreate_server(context: Context) -> Done | Wait:
     """Prove that there is no machine, then create one as for a new server, under the same id."""
-    if not context.state.get("absent"):
+    if not is_machine_proven_absent(context.operation):
         return proven_absent(context) or begin_anew(context)
     outcome = create_server(context)
     if isinstance(outcome, Wait):
         return outcome
-    lost = context.state.get("lost", [])
+    lost = progress_of(context.operation).get("lost", [])
     if lost:
         line = f"Not on the new machine, and to be installed again: {', '.join(lost)}."
         context.log(line, level=Event.Level.WARNING, not_installed=lost)
@@ -46,17 +52,17 @@ def recreate_server(context: Context) -> Done | Wait:
 def begin_anew(context: Context) -> Wait:
     """Let the row have no machine; what was on it is remembered first, so that the result can name it."""
     server = loaded(context)
-    if not context.state.get("lost"):
-        context.save(lost=repairs.installed(server))
+    if not progress_of(context.operation).get("lost"):
+        context.save(**Progress(lost=registry.occupants_of(server)))
     tell_disks(context, server)
-    repairs.clear_machine(server)
-    context.save(absent=True)
-    return Wait(0, note=f"{server.account} has no machine of {server.hostname}; one is made")
+    drift_repair.clear_machine(server)
+    context.save(**Progress(absent=True))
+    return Wait(0, message=f"{server.account} has no machine of {server.hostname}; one is made")
 
 
 def undo_recreation(context: Context) -> Done | Wait:
     """Take away what a cancelled recreation has made; before the old machine was proven gone, that is nothing."""
-    return undo_creation(context) if context.state.get("absent") else Done()
+    return undo_creation(context) if is_machine_proven_absent(context.operation) else Done()
 
 
 def forget_server(context: Context) -> Done | Wait:
@@ -78,10 +84,9 @@ def proven_absent(context: Context) -> Wait | None:
     server = loaded(context)
     found = machines_of(server)
     if found:
-        refs = ", ".join(machine.ref for machine in found)
-        line = f"{refs} of {server.hostname} is still there at {server.account}: adopt the server, or delete it."
-        raise Refused("MACHINE_EXISTS", line)
-    return look_again(context) if in_doubt(context) else None
+        line = f"The machine of {server.hostname} is still there at {server.account}: adopt the server, or delete it."
+        raise ProviderError("MACHINE_EXISTS", line)
+    return recheck_later(context) if outcome_is_unknown(context) else None
 
 
 def machines_of(server: Server) -> list[Machine]:
