@@ -2,63 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from graphlib import CycleError, TopologicalSorter
+from functools import cached_property, lru_cache
+from graphlib import TopologicalSorter
 from typing import Any
 
 import orjson
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, best_match
 
-from apps.workflows.errors import DefinitionError, ExpressionError
-from apps.workflows.expressions import names_read, steps_read
+from apps.workflows.definition_checks import check, need_name, needs_of
+from apps.workflows.expressions import steps_read
 
-NAME = r"^[a-z][a-z0-9_]{0,39}$"
-GIVEN = {"parameters", "existing", "steps", "range"}
-STEP_SHAPE = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["name", "uses"],
-    "properties": {
-        "name": {"type": "string", "pattern": NAME},
-        "uses": {"type": "string", "pattern": r"^[a-z_]+\.[a-z_]+$"},
-        "with": {"type": "object"},
-        "needs": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
-        "for_each": {"type": ["string", "array"]},
-        "when": {"type": ["string", "boolean"]},
-        "retry": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["attempts"],
-            "properties": {
-                "attempts": {"type": "integer", "minimum": 1, "maximum": 20},
-                "delay_seconds": {"type": "number", "minimum": 0, "maximum": 86400},
-            },
-        },
-        "timeout": {"type": "number", "exclusiveMinimum": 0},
-        "tolerate": {"type": "array", "items": {"type": "string"}},
-    },
-}
-SHAPE = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["title", "steps"],
-    "properties": {
-        "title": {"type": "string", "minLength": 1},
-        "description": {"type": "string"},
-        "parameters": {"type": "object"},
-        "target": {"type": "string"},
-        "effect": {"enum": ["create", "change", "delete"]},
-        "steps": {"type": "array", "minItems": 1, "maxItems": 2000, "items": STEP_SHAPE},
-        "outputs": {"type": "object"},
-        "on_failure": {"enum": ["rollback", "stop", "continue"]},
-    },
-    "dependentRequired": {"effect": ["target"]},
-}
-EXPRESSIONS = {"with": {"item", "index"}, "when": {"item", "index"}, "for_each": set()}
+MAX_BYTES = 256 * 1024  # of a definition file
+APPROVE, WAIT, RUN = "workflow.approve", "workflow.wait", "workflow.run"  # the kinds of shorter forms of a step
 
 
 @dataclass(frozen=True)
@@ -66,13 +22,16 @@ class StepDefinition:
     """One step: the kind of operation it uses, and when, how often and with what.
 
     `tolerate` names error codes that mean there was nothing to do, such as NOT_FOUND for a deletion: such a step is
-    skipped, not failed. `grows` tells whether the number of its operations depends on earlier results.
+    skipped, not failed. `outcomes` says how a needed step must have ended where that is not success. `grows` tells
+    whether the number of its operations depends on earlier results.
     """
 
     name: str
     uses: str
     given: Mapping[str, Any]
     needs: tuple[str, ...] = ()
+    outcomes: Mapping[str, str] = field(default_factory=dict)
+    max_parallel: int | str | None = None
     for_each: Any = None
     when: Any = None
     attempts: int = 1
@@ -86,12 +45,18 @@ class StepDefinition:
         """Tell whether it stands for one operation an item."""
         return self.for_each is not None
 
+    @property
+    def handles_failure(self) -> bool:
+        """Tell whether it may begin although a step that it needs has failed."""
+        return bool(self.outcomes)
+
 
 @dataclass(frozen=True)
 class Definition:
     """A workflow: parameters, steps in an order that respects their needs, outputs, and what a failure leads to.
 
-    `target` names what it changes; `effect` is what that does to the target: create, change or delete.
+    `target` names what it changes; `effect` is what that does to the target: create, change or delete. `permissions`
+    are asked of whoever submits it, besides `workflow_submit` and those of the steps that delete.
     """
 
     title: str
@@ -102,15 +67,28 @@ class Definition:
     effect: str = ""
     outputs: Mapping[str, Any] = field(default_factory=dict)
     on_failure: str = "rollback"
+    max_parallel: int | str | None = None
+    permissions: tuple[str, ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def by_name(self) -> dict[str, StepDefinition]:
+        """The steps by name."""
+        return {step.name: step for step in self.steps}
+
+    @cached_property
+    def grows(self) -> bool:
+        """Whether the number of its operations depends on earlier results."""
+        return any(step.grows for step in self.steps)
+
+    def step_named(self, name: str) -> StepDefinition:
+        """Return the step of an operation, whose name may end with an index."""
+        return self.by_name[name.partition("[")[0]]
 
 
 def parse(raw: Any) -> Definition:
     """Return the definition that plain data describes. Raises DefinitionError, naming the place."""
-    check_shape(raw)
-    check_parameters(raw.get("parameters", {}))
-    check_needs(raw["steps"])
-    check_expressions(raw)
+    check(raw)
     return build(raw)
 
 
@@ -125,6 +103,8 @@ def build(raw: Mapping[str, Any]) -> Definition:
         steps=tuple(parse_step(step) for step in in_order(raw["steps"])),
         outputs=raw.get("outputs", {}),
         on_failure=raw.get("on_failure", "rollback"),
+        max_parallel=raw.get("max_parallel"),
+        permissions=tuple(raw.get("permissions", ())),
         raw=raw,
     )
 
@@ -138,11 +118,16 @@ def pinned(text: bytes) -> Definition:
 def parse_step(raw: Mapping[str, Any]) -> StepDefinition:
     """Return one step, its shape already checked."""
     retry = raw.get("retry", {})
+    uses, given = action_of(raw)
+    needs = raw.get("needs", ())
+    outcomes = {need_name(need): need.get("outcome", "success") for need in needs if isinstance(need, dict)}
     return StepDefinition(
         name=raw["name"],
-        uses=raw["uses"],
-        given=raw.get("with", {}),
-        needs=tuple(raw.get("needs", ())),
+        uses=uses,
+        given=given,
+        needs=tuple(needs_of(raw)),
+        outcomes={name: outcome for name, outcome in outcomes.items() if outcome != "success"},
+        max_parallel=raw.get("max_parallel"),
         for_each=raw.get("for_each"),
         when=raw.get("when"),
         attempts=retry.get("attempts", 1),
@@ -153,83 +138,26 @@ def parse_step(raw: Mapping[str, Any]) -> StepDefinition:
     )
 
 
-def check_shape(raw: Any) -> None:
-    """Refuse unknown and missing keys and wrong types. Raises DefinitionError."""
-    fault = best_match(Draft202012Validator(SHAPE).iter_errors(raw))
-    if fault is not None:
-        place = ".".join(str(key) for key in fault.absolute_path)
-        raise DefinitionError(f"{place + ': ' if place else ''}{fault.message}")
-
-
-def check_parameters(schema: Mapping[str, Any]) -> None:
-    """Refuse parameters that are no JSON Schema. Raises DefinitionError."""
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise DefinitionError(f"parameters: {error.message}") from error
-
-
-def check_needs(steps: list[Mapping[str, Any]]) -> None:
-    """Refuse names given twice, needs that are no steps, and cycles. Raises DefinitionError."""
-    names = [step["name"] for step in steps]
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise DefinitionError(f"steps: {count} are named {name}")
-    for step in steps:
-        unknown = sorted(set(step.get("needs", ())) - set(names))
-        if unknown:
-            raise DefinitionError(f"step {step['name']}: it needs {', '.join(unknown)}, and there is no such step")
-    try:
-        TopologicalSorter({step["name"]: step.get("needs", ()) for step in steps}).prepare()
-    except CycleError as error:
-        raise DefinitionError(f"steps: they need each other in a circle: {' → '.join(error.args[1])}") from error
+def action_of(raw: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Return the kind of operation that a step uses, and its input as it is written."""
+    if "workflow" in raw:
+        return RUN, {"workflow_type": raw["workflow"], "parameters": raw.get("with", {})}
+    if "approve" in raw:
+        return APPROVE, raw["approve"]
+    if "wait" in raw:
+        return WAIT, raw["wait"]
+    return raw["uses"], raw.get("with", {})
 
 
 def in_order(steps: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the steps so that each comes after those it needs, otherwise as they were written."""
-    waiting, placed, ordered = list(steps), set(), []
-    while waiting:
-        for step in waiting:
-            if placed.issuperset(step.get("needs", ())):
-                ordered.append(step)
-                placed.add(step["name"])
-        waiting = [step for step in waiting if step["name"] not in placed]
-    return ordered
+    """Return the steps so that each comes after those it needs, otherwise as they were written.
 
-
-def check_expressions(raw: Mapping[str, Any]) -> None:
-    """Refuse expressions that cannot be parsed, or read what will not be there. Raises DefinitionError."""
-    needs = {step["name"]: set(step.get("needs", ())) for step in raw["steps"]}
-    for step in raw["steps"]:
-        for key, extra in EXPRESSIONS.items():
-            place, names = f"step {step['name']}: {key}", GIVEN | (extra if "for_each" in step else set())
-            read = check_reads(place, step.get(key), names)
-            strange = read - needs[step["name"]]
-            strange = strange and strange - all_needs(step["name"], needs)
-            if strange:
-                raise DefinitionError(f"{place}: it reads step {', '.join(sorted(strange))} without needing it")
-    check_reads("target", raw.get("target"), {"parameters"})
-    unknown = check_reads("outputs", raw.get("outputs"), GIVEN) - set(needs)
-    if unknown:
-        raise DefinitionError(f"outputs: there is no step {', '.join(sorted(unknown))}")
-
-
-def check_reads(place: str, value: Any, names: set[str]) -> set[str]:
-    """Refuse a value whose expressions read other names; return the steps they read. Raises DefinitionError."""
-    try:
-        steps, unknown = steps_read(value), names_read(value) - names
-    except ExpressionError as error:
-        raise DefinitionError(f"{place}: {error}") from error
-    if unknown:
-        raise DefinitionError(f"{place}: unknown name {', '.join(sorted(unknown))}")
-    return steps
-
-
-def all_needs(name: str, needs: Mapping[str, set[str]]) -> set[str]:
-    """Return the step's needs, theirs, and so on."""
-    reached: set[str] = set()
-    waiting = set(needs[name])
-    while waiting:
-        reached |= waiting
-        waiting = {further for step in waiting for further in needs[step]} - reached
-    return reached
+    They are placed in rounds: in each, in the order of the text, those whose needs are placed. A need that is written
+    later takes a step to the next round.
+    """
+    places = {step["name"]: place for place, step in enumerate(steps)}
+    rounds: dict[str, int] = {}
+    for name in TopologicalSorter({step["name"]: needs_of(step) for step in steps}).static_order():
+        needs = needs_of(steps[places[name]])
+        rounds[name] = max((rounds[need] + (places[need] > places[name]) for need in needs), default=0)
+    return sorted(steps, key=lambda step: rounds[step["name"]])

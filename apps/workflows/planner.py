@@ -6,167 +6,170 @@ states say so, the next plan has nothing more to do until an operation ends or a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from apps.workflows.board import FAILED, RUNNING, WAITING, Board, Instance, StepState, is_broken, may_retry
-from apps.workflows.definition import Definition, StepDefinition
+from apps.workflows.actions import Action, Fail, Finish, Refuse, Retry, Rollback, Skip, Stop, Submit, Wait
+from apps.workflows.concurrency import ConcurrencyLimits
+from apps.workflows.definition import APPROVE, WAIT, Definition, StepDefinition
 from apps.workflows.errors import ExpressionError
 from apps.workflows.report import failure, not_undone
+from apps.workflows.step_graph import (
+    COMPLETED,
+    FAILED,
+    RUNNING,
+    WAITING,
+    Instance,
+    StepGraph,
+    StepState,
+    is_in_progress,
+    may_retry,
+)
 
 LOOK_AGAIN = 30.0
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Submit:
-    """Start a step with this input."""
-
-    step: str
-    uses: str
-    input: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Retry(Submit):
-    """Start a failed step again, with the input it had."""
-
-
-@dataclass(frozen=True)
-class Skip:
-    """End a waiting step without starting it."""
-
-    step: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Refuse:
-    """Fail a waiting step that cannot even be started."""
-
-    step: str
-    error: str
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Ask a step's operation to stop and undo itself; with an error, the step then counts as failed by it."""
-
-    step: str
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class Rollback:
-    """Start the operation that takes back what a step made."""
-
-    step: str
-    kind: str
-    input: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Nothing more to do for so many seconds, or until one of these steps' operations ends."""
-
-    seconds: float
-    steps: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Finish:
-    """All is done."""
-
-    outputs: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Fail:
-    """It has failed, and what was to be done about that is done."""
-
-    code: str
-    message: str
-
-
-Action = Submit | Skip | Refuse | Stop | Rollback | Wait | Finish | Fail
+BLOCKED = "a step that it needs has failed"
+NO_FAILURE = "no step whose failure it handles has failed"
+CONDITION_FALSE = "its condition is not met"
+# The errors of skipped steps that a resumed workflow plans again.
+NEVER_BEGUN = (None, "", BLOCKED, NO_FAILURE, CONDITION_FALSE)
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 def plan(
-    definition: Definition, given: Mapping[str, Any], states: Mapping[str, StepState], now: datetime
+    definition: Definition,
+    given: Mapping[str, Any],
+    states: Mapping[str, StepState],
+    now: datetime,
+    max_actions: int | None = None,
 ) -> list[Action]:
-    """Return what to do next on the way to the outputs, or, once a step has failed, on the way out."""
-    board = Board(definition, given, states)
-    broken = next((one for one in board.everything() if is_broken(one.step, board.state(one.name))), None)
-    if broken and definition.on_failure == "rollback":
-        return take_back(board) or [Fail("STEP_FAILED", failure(board))]
-    if broken and definition.on_failure == "stop":
-        return still(board) or [Fail("STEP_FAILED", failure(board))]
-    todo = [action for one in board.everything() if (action := next_for(board, one, now))]
-    if todo or is_open(board):
-        return [*todo, wait(board, now)]
-    return [Fail("STEP_FAILED", failure(board))] if broken else [finish(board)]
+    """Return what to do next towards the outputs, or, once a step has failed, towards the end.
+
+    With `most`, no more than so many actions, of which the next plan gives the rest.
+    """
+    graph = StepGraph(definition, given, states)
+    if graph.has_broken and definition.on_failure != "continue":
+        if any(step.handles_failure for step in definition.steps):
+            graph = StepGraph(definition, given, states, halted=True)
+        return plan_after_failure(graph, now)
+    todo = forward(graph, graph.open, now, max_actions)
+    if max_actions is not None and len(todo) >= max_actions:
+        return [*todo, Wait(0.0, ())]
+    if todo or has_work_left(graph):
+        return [*todo, wait(graph, now)]
+    return [Fail("STEP_FAILED", failure(graph))] if graph.has_broken else [finish(graph)]
 
 
-def unwind(definition: Definition, given: Mapping[str, Any], states: Mapping[str, StepState]) -> list[Action]:
+def plan_after_failure(graph: StepGraph, now: datetime) -> list[Action]:
+    """Return what to do next after a failure: the steps that handle it first, then what `on_failure` says.
+
+    Other steps that run are stopped with `rollback`; with `stop` only those that wait, for a person or a time.
+    """
+    rolls_back = graph.definition.on_failure == "rollback"
+    handlers = [one for one in graph.open if one.step.handles_failure]
+    todo = forward(graph, handlers, now)
+    others = [one for one in graph.open if not one.step.handles_failure]
+    stopped = [one for one in others if rolls_back or one.step.uses in (APPROVE, WAIT)]
+    stops: list[Action] = [Stop(one.name) for one in stopped if is_to_stop(graph.state(one.name))]
+    if todo or any(is_unsettled(one.step, graph.state(one.name)) for one in handlers):
+        return [*stops, *todo, wait(graph, now)]
+    ending = undo_actions(graph) if rolls_back else [*stops, *wait_for_running(graph)]
+    return ending or [Fail("STEP_FAILED", failure(graph))]
+
+
+def is_to_stop(state: StepState) -> bool:
+    """Tell whether an operation is under way that nobody has asked to stop."""
+    return state.status == RUNNING and not state.stopping
+
+
+def is_unsettled(step: StepDefinition, state: StepState) -> bool:
+    """Tell whether an operation has yet to begin, to end or to be tried again."""
+    return state.status == WAITING or is_in_progress(state) or (state.status == FAILED and may_retry(step, state))
+
+
+def plan_cancellation(
+    definition: Definition, given: Mapping[str, Any], states: Mapping[str, StepState]
+) -> list[Action]:
     """Return what to do next to leave nothing of a cancelled workflow."""
-    board = Board(definition, given, states)
-    if actions := take_back(board):
+    graph = StepGraph(definition, given, states)
+    if actions := undo_actions(graph):
         return actions
-    left = not_undone(board)
+    left = not_undone(graph)
     return [Fail("NOT_UNDONE", left)] if left else [Finish({})]
 
 
-def foreseen(definition: Definition, given: Mapping[str, Any]) -> list[tuple[Instance, dict[str, Any]]]:
-    """Return the operations whose input is known before anything has run."""
-    states: dict[str, StepState] = {}
-    board, found = Board(definition, given, states), []
-    for one in board.everything():
-        try:
-            if board.is_wanted(one):
-                found.append((one, board.input(one)))
-                states[one.name] = StepState(one.name, input=found[-1][1])
-        except ExpressionError:
-            continue  # it reads a result
-    return found
+def plan_rollback(definition: Definition, given: Mapping[str, Any], states: Mapping[str, StepState]) -> list[Action]:
+    """Return what to do next to take back a workflow that has ended; what nothing takes back is left."""
+    graph = StepGraph(definition, given, states)
+    if actions := undo_actions(graph):
+        return actions
+    known = [graph.state(one.name) for one in graph.everything()]
+    if any(state.rollback == FAILED for state in known):
+        return [Fail("NOT_UNDONE", not_undone(graph))]
+    rolled = [state.name for state in known if state.rollback == COMPLETED]
+    return [Finish({"rolled_back": rolled, "left": [state.name for state in known if is_kept(state)]})]
+
+
+def is_kept(state: StepState) -> bool:
+    """Tell whether nothing takes back what the operation made."""
+    return state.lasting and state.status == COMPLETED
 
 
 # ── forward ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def next_for(board: Board, one: Instance, now: datetime) -> Action | None:
+def forward(graph: StepGraph, ones: Iterable[Instance], now: datetime, max_actions: int | None = None) -> list[Action]:
+    """Return what to do about operations, as many at once as `max_parallel` lets run."""
+    todo: list[Action] = []
+    limits = ConcurrencyLimits(graph)
+    for one in ones:
+        waits = graph.state(one.name).status in (WAITING, FAILED)
+        if waits and not limits.allows(one.step) and not graph.is_blocked(one.step):
+            continue
+        if action := next_action(graph, one, now):
+            todo.append(action)
+            if isinstance(action, Submit | Rollback):
+                limits.count(one.step)
+            if len(todo) == max_actions:
+                break
+    return todo
+
+
+def next_action(graph: StepGraph, one: Instance, now: datetime) -> Action | None:
     """Return what to do about one operation."""
-    state = board.state(one.name)
+    state = graph.state(one.name)
     if state.status == WAITING:
-        return begin(board, one)
+        return start_or_skip(graph, one)
     if state.status == RUNNING:
-        return stop_late(one.step, state, now)
+        return stop_if_timed_out(one.step, state, now)
     if state.status == FAILED and may_retry(one.step, state):
-        return again(one.step, state, now)
+        return retry(graph, one, now)
     return None
 
 
-def begin(board: Board, one: Instance) -> Action | None:
+def start_or_skip(graph: StepGraph, one: Instance) -> Action | None:
     """Start a waiting operation when its time has come; skip it when it never will."""
-    if board.is_blocked(one.step):
-        return Skip(one.name, "a step that it needs has failed")
-    if not board.is_ready(one.step):
+    if graph.is_blocked(one.step):
+        return Skip(one.name, BLOCKED)
+    if graph.is_unneeded(one.step):
+        return Skip(one.name, NO_FAILURE)
+    if not graph.is_ready(one.step):
         return None
     try:
-        if not board.is_wanted(one):
-            return Skip(one.name, "its condition is not met")
-        return Submit(one.name, one.step.uses, board.input(one))
+        if not graph.is_wanted(one):
+            return Skip(one.name, CONDITION_FALSE)
+        return Submit(one.name, one.step.uses, graph.input(one))
     except ExpressionError as error:
         return Refuse(one.name, str(error))
 
 
-def stop_late(step: StepDefinition, state: StepState, now: datetime) -> Stop | None:
+def stop_if_timed_out(step: StepDefinition, state: StepState, now: datetime) -> Stop | None:
     """Stop a running operation whose time is up."""
     end = times_out_at(step, state)
     return Stop(state.name, f"It took longer than {step.timeout:g} seconds.") if end and now >= end else None
 
 
-def again(step: StepDefinition, state: StepState, now: datetime) -> Action | None:
+def retry(graph: StepGraph, one: Instance, now: datetime) -> Action | None:
     """Start a failed operation again after its pause, what the last attempt left taken away before."""
+    step, state = one.step, graph.state(one.name)
     if state.inverse and not state.rollback:
         return Rollback(state.name, *state.inverse)
     if state.rollback == RUNNING or now < retries_at(step, state):
@@ -175,32 +178,37 @@ def again(step: StepDefinition, state: StepState, now: datetime) -> Action | Non
 
 
 def times_out_at(step: StepDefinition, state: StepState) -> datetime | None:
-    """Return when the operation's time is up; None when it has no limit or was told already."""
-    if step.timeout is None or state.started_at is None or state.stopping:
+    """Return when the operation's time is up; None when it has no limit, has not begun or was told already."""
+    if step.timeout is None or state.begun_at is None or state.stopping:
         return None
-    return state.started_at + timedelta(seconds=step.timeout)
+    return state.begun_at + timedelta(seconds=step.timeout)
 
 
 def retries_at(step: StepDefinition, state: StepState) -> datetime:
     """Return when a failed operation may start again."""
-    return (state.ended_at or LONG_AGO) + timedelta(seconds=step.delay_seconds)
+    return (state.ended_at or EARLIEST) + timedelta(seconds=step.delay_seconds)
 
 
-def is_open(board: Board) -> bool:
+def has_work_left(graph: StepGraph) -> bool:
     """Tell whether anything runs or will be tried again."""
-    pairs = [(one.step, board.state(one.name)) for one in board.everything()]
-    return any(is_moving(state) or (state.status == FAILED and may_retry(step, state)) for step, state in pairs)
+    pairs = [(one.step, graph.state(one.name)) for one in graph.open]
+    return any(is_in_progress(state) or (state.status == FAILED and may_retry(step, state)) for step, state in pairs)
 
 
-def wait(board: Board, now: datetime) -> Wait:
+def wait(graph: StepGraph, now: datetime) -> Wait:
     """Wait for what runs, or for the next time that matters."""
-    times = [time for one in board.everything() if (time := next_time(one.step, board.state(one.name)))]
+    times = [time for one in graph.open if (time := next_time(one.step, graph.state(one.name), now))]
     seconds = min([LOOK_AGAIN, *((time - now).total_seconds() for time in times)])
-    return Wait(max(seconds, 0.0), moving(board))
+    return Wait(max(seconds, 0.0), in_progress(graph))
 
 
-def next_time(step: StepDefinition, state: StepState) -> datetime | None:
-    """Return when something is to be done about an operation though nothing has happened."""
+def next_time(step: StepDefinition, state: StepState, now: datetime) -> datetime | None:
+    """Return when something is to be done about an operation though nothing has happened.
+
+    The time of one that has not begun is up no sooner than if it began now.
+    """
+    if state.status == RUNNING and step.timeout is not None and state.begun_at is None and not state.stopping:
+        return now + timedelta(seconds=step.timeout)
     if state.status == RUNNING:
         return times_out_at(step, state)
     if state.status == FAILED and may_retry(step, state) and state.rollback != RUNNING:
@@ -208,56 +216,56 @@ def next_time(step: StepDefinition, state: StepState) -> datetime | None:
     return None
 
 
-def finish(board: Board) -> Finish | Fail:
+def finish(graph: StepGraph) -> Finish | Fail:
     """End well, with the outputs."""
     try:
-        return Finish(board.outputs())
+        return Finish(graph.outputs())
     except ExpressionError as error:
         return Fail("OUTPUTS_FAILED", f"All steps are done, but the outputs cannot be made: {error}")
 
 
 # ── back ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def take_back(board: Board) -> list[Action]:
+def undo_actions(graph: StepGraph) -> list[Action]:
     """Return what to do next to leave nothing behind; nothing when that is over.
 
     What runs is stopped. What has ended is taken back in the reverse order of its end, and only when nothing is left of
-    the steps that need it; those that do not depend on each other go side by side.
+    the steps that need it; those that do not depend on each other go side by side, as many as `max_parallel` lets run.
     """
-    states = [board.state(one.name) for one in board.everything()]
-    stops = [Stop(state.name) for state in states if state.status == RUNNING and not state.stopping]
-    free = sorted(removable(board), key=lambda state: state.ended_at or LONG_AGO, reverse=True)
-    backs = [Rollback(state.name, *state.inverse) for state in free if state.inverse]
-    return [*stops, *backs, Wait(LOOK_AGAIN, moving(board))] if stops or backs else still(board)
+    states = [graph.state(one.name) for one in graph.everything()]
+    stops = [Stop(state.name) for state in states if is_to_stop(state)]
+    backs: list[Action] = []
+    limits = ConcurrencyLimits(graph)
+    for state in sorted(undoable(graph), key=lambda state: state.ended_at or EARLIEST, reverse=True):
+        step = graph.definition.step_named(state.name)
+        if state.inverse and limits.allows(step):
+            backs.append(Rollback(state.name, *state.inverse))
+            limits.count(step)
+    return [*stops, *backs, Wait(LOOK_AGAIN, in_progress(graph))] if stops or backs else wait_for_running(graph)
 
 
-def removable(board: Board) -> Iterator[StepState]:
+def undoable(graph: StepGraph) -> Iterator[StepState]:
     """Yield the states that can be taken back now, the last in order first."""
     in_the_way: set[str] = set()
-    for step in reversed(board.definition.steps):
-        states = [board.state(one.name) for one in board.instances(step)]
+    for step in reversed(graph.definition.steps):
+        states = [graph.state(one.name) for one in graph.instances(step)]
         held = step.name in in_the_way
-        if held or any(is_moving(state) or is_to_go(state) for state in states):
+        if held or any(is_in_progress(state) or is_undoable(state) for state in states):
             in_the_way.update(step.needs)
         if not held:
-            yield from (state for state in reversed(states) if is_to_go(state))
+            yield from (state for state in reversed(states) if is_undoable(state))
 
 
-def is_to_go(state: StepState) -> bool:
+def is_undoable(state: StepState) -> bool:
     """Tell whether the operation made something that nobody has begun to take back."""
     return bool(state.inverse) and not state.rollback and state.status not in (WAITING, RUNNING)
 
 
-def is_moving(state: StepState) -> bool:
-    """Tell whether an operation is under way for the step, forth or back."""
-    return state.status == RUNNING or state.rollback == RUNNING
-
-
-def moving(board: Board) -> tuple[str, ...]:
+def in_progress(graph: StepGraph) -> tuple[str, ...]:
     """Return the names of the steps with an operation under way."""
-    return tuple(one.name for one in board.everything() if is_moving(board.state(one.name)))
+    return tuple(one.name for one in graph.open if is_in_progress(graph.state(one.name)))
 
 
-def still(board: Board) -> list[Action]:
+def wait_for_running(graph: StepGraph) -> list[Action]:
     """Wait while anything is under way."""
-    names = moving(board)
+    names = in_progress(graph)
     return [Wait(LOOK_AGAIN, names)] if names else []

@@ -1,0 +1,67 @@
+"""Titles of workflows, of their types and of rollbacks, instead of their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from apps.operations.admin import register_target_names, register_titles
+from apps.operations.models import Operation
+from apps.workflows.definition import RUN
+from apps.workflows.definitions import definitions
+from apps.workflows.models import ROLLBACK, Workflow
+from apps.workflows.services.definitions import Found, all_definitions
+from apps.workspaces.models import Workspace
+
+
+class TypeTitles:
+    """Reads uploaded definitions and those of a workspace once, and only if the package has not the type."""
+
+    def __init__(self) -> None:
+        self.found: dict[int | None, dict[str, Found]] = {}
+
+    def of(self, type: str, workspace: Workspace | None) -> str:
+        """Return a type's title; of one whose definition is gone, its name as words."""
+        if type in definitions():
+            return definitions()[type].title
+        key = workspace.pk if workspace else None
+        if key not in self.found:
+            self.found[key] = all_definitions(workspace)
+        known = self.found[key].get(type)
+        return known.definition.title if known else type.replace("_", " ").replace("-", " ").capitalize()
+
+
+def workflow_titles(rows: Sequence[Operation]) -> dict[Any, str]:
+    """Return what workflows do and to what, by id, such as `Create cluster shop`."""
+    found = Workflow.objects.filter(pk__in=[row.pk for row in rows]).select_related("operation__workspace")
+    titles = TypeTitles()
+    return {workflow.pk: workflow_title(workflow, titles) for workflow in found}
+
+
+def workflow_title(workflow: Workflow, titles: TypeTitles | None = None) -> str:
+    """Return the title of the type with the target's name in it."""
+    title = (titles or TypeTitles()).of(workflow.type, workflow.operation.workspace)
+    sort, _, name = workflow.operation.target.rpartition("/")[2].partition(":")
+    if not name:
+        return title
+    return title.replace(f"a {sort}", f"{sort} {name}") if f"a {sort}" in title else f"{title}: {name}"
+
+
+def thing_names(keys: Iterable[str]) -> dict[str, str]:
+    """Return what workflows act on in words: `production/cluster:shop` is `cluster shop`."""
+    return {key: key.partition("/")[2].replace(":", " ", 1) for key in keys if "/" in key}
+
+
+def rollback_titles(rows: Sequence[Operation]) -> dict[Any, str]:
+    """Return what rollbacks take back, by id, such as `Roll back: Create cluster shop`."""
+    keys = {row.pk: UUID(row.params["workflow"]) for row in rows if row.params.get("workflow")}
+    found = Workflow.objects.filter(pk__in=set(keys.values())).select_related("operation__workspace")
+    titles = TypeTitles()
+    names = {workflow.pk: workflow_title(workflow, titles) for workflow in found}
+    return {pk: f"Roll back: {names[key]}" for pk, key in keys.items() if key in names}
+
+
+register_titles(RUN, workflow_titles)
+register_titles(ROLLBACK, rollback_titles)
+register_target_names("workspace", thing_names)
