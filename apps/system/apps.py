@@ -5,17 +5,16 @@ from django.core.checks import register
 
 
 class SystemConfig(AppConfig):
-    """Register the checks and the probes."""
+    """Register the checks and the checks."""
 
     name = "apps.system"
     label = "system"
 
     def ready(self) -> None:
-        """Register the system checks, and the probes of what every installation has."""
+        """Register the system checks, and the checks of what every installation has."""
         from apps.system import checks
-        from apps.system.doctor import register_probes
-        from apps.system.probes import PROBES
+        from apps.system.doctor import register_checks
 
         register(checks.check_deployment)
         register(checks.check_database)
-        register_probes(*PROBES)
+        register_checks("apps.system.doctor_checks")

@@ -6,41 +6,21 @@ import sqlite3
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Info
+
+from apps.system.deployment import faults, weak_credentials_keys
 
 
 def check_deployment(app_configs: Any, **options: Any) -> list[CheckMessage]:
     """Hold everything but a development machine to production's rules."""
     if settings.DEVELOPMENT:
         return []
-    rules = [
-        (
-            settings.SECRET_KEY == settings.DEFAULT_SECRET_KEY or len(settings.SECRET_KEY) < 50,
-            "system.E001",
-            "SECRET_KEY is the development key, or shorter than 50 characters.",
-            "Set SECRET_KEY to 50 or more random characters, or ENVIRONMENT=development on your own machine.",
-        ),
-        (settings.DEBUG, "system.E002", "DEBUG is on: errors would show code and settings.", "Unset DEBUG."),
-        (
-            settings.EMULATOR,
-            "system.E003",
-            "EMULATOR is on: anybody could create machines that do not exist.",
-            "Unset EMULATOR.",
-        ),
-        (
-            uses_sqlite() and settings.NODES > 1,
-            "system.E004",
-            f"SQLite is one machine's file, and NODES says that {settings.NODES} nodes share it.",
-            "Set DATABASE_URL to a PostgreSQL database, or NODES=1.",
-        ),
-        (
-            not settings.ALLOWED_HOSTS,
-            "system.E005",
-            "ALLOWED_HOSTS is empty: every request would be refused.",
-            "Set ALLOWED_HOSTS to the names the service is reached by, separated by commas.",
-        ),
-    ]
-    return [Error(message, hint=hint, id=id) for broken, id, message, hint in rules if broken]
+    found: list[CheckMessage] = [Error(each.message, hint=each.hint, id=each.id) for each in faults(settings)]
+    weak = len(weak_credentials_keys(settings.CREDENTIALS_KEYS[1:]))
+    if weak:
+        hint = "Run `manage.py rotate_secrets`, then take them out."
+        found.append(Info(f"{weak} of the older CREDENTIALS_KEYS can be guessed.", hint=hint, id="system.I001"))
+    return found
 
 
 def check_database(app_configs: Any, **options: Any) -> list[CheckMessage]:

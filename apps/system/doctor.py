@@ -1,4 +1,4 @@
-"""What is right and what is wrong with this installation: probes that each app registers, and what they find."""
+"""Checks of this installation for `manage.py doctor`; each app registers its own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ from django.db import Error, connection
 
 from apps.system.errors import DomainError
 
-DATABASE_SECONDS, PROBE_SECONDS = 5.0, 15.0
+DATABASE_SECONDS, CHECK_SECONDS = 5.0, 15.0
 PROGRAM_SECONDS = 5.0
-AWAY = "Mend the database first; see the first line."
+AWAY = "Repair the database first; see the first line."
 
 
 class Level(StrEnum):
@@ -58,34 +59,34 @@ def fail(name: str, found: str, advice: str) -> Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe:
-    """One look at one part, within `seconds`; it returns findings, or probes for each of several parts.
+class Check:
+    """A check of one part, within `seconds`: `look` returns findings, or further checks for each of several parts.
 
-    `goes_out` marks what asks machines of others, which `--offline` leaves out.
+    `uses_network` marks a check that connects to other machines, which `--offline` leaves out.
     """
 
     name: str
-    look: Callable[[], Iterable[Finding | Probe]]
+    look: Callable[[], Iterable[Finding | Check]]
     needs_database: bool = True
-    goes_out: bool = False
-    seconds: float = PROBE_SECONDS
+    uses_network: bool = False
+    seconds: float = CHECK_SECONDS
 
 
-_probes: list[Probe] = []
+_modules: list[str] = []
 
 
-def register_probes(*probes: Probe) -> None:
-    """Add an app's probes; they run before those of the apps above, which become ready earlier."""
-    _probes[:0] = probes
+def register_checks(module: str) -> None:
+    """Add an app's checks, the CHECKS of a module; they run before those of the apps above, which are ready earlier."""
+    _modules.insert(0, module)
 
 
-def probes() -> list[Probe]:
-    """Return all probes."""
-    return list(_probes)
+def checks() -> list[Check]:
+    """Return all checks."""
+    return [check for module in _modules for check in import_module(module).CHECKS]
 
 
 class OutOfTime(BaseException):
-    """A probe has used up its time. Nothing that handles ordinary errors, such as a cloud's library, may hide it."""
+    """A check has used up its time. Nothing that handles ordinary errors, such as a cloud's library, may hide it."""
 
 
 def examine(*, offline: bool = False) -> Iterator[Finding]:
@@ -93,41 +94,43 @@ def examine(*, offline: bool = False) -> Iterator[Finding]:
 
     It counts time with the alarm signal: call it in the main thread.
     """
-    [database] = outcome(Probe(name="database", look=look_at_database, seconds=DATABASE_SECONDS))
-    yield database
-    for probe in probes():
-        if not (offline and probe.goes_out):
-            yield from run(probe, answers=database.level is Level.OK, offline=offline)
+    answers = True
+    for finding in run(Check(name="database", look=check_database, seconds=DATABASE_SECONDS), answers=True):
+        answers = answers and finding.level is Level.OK
+        yield finding
+    for check in checks():
+        if not (offline and check.uses_network):
+            yield from run(check, answers=answers, offline=offline)
 
 
-def run(probe: Probe, *, answers: bool, offline: bool = False) -> Iterator[Finding]:
-    """Run a probe and those that it returns; `answers` tells whether the database does."""
-    if probe.needs_database and not answers:
-        yield warn(probe.name, "Not known without the database.", AWAY)
+def run(check: Check, *, answers: bool, offline: bool = False) -> Iterator[Finding]:
+    """Run a check and those that it returns; `answers` tells whether the database does."""
+    if check.needs_database and not answers:
+        yield warn(check.name, "Not known without the database.", AWAY)
         return
-    for item in outcome(probe):
+    for item in outcome(check):
         if isinstance(item, Finding):
             yield item
-        elif not (offline and item.goes_out):
+        elif not (offline and item.uses_network):
             yield from run(item, answers=answers, offline=offline)
 
 
-def outcome(probe: Probe) -> list[Finding | Probe]:
-    """Return what a probe finds; a failure of its own is a finding."""
+def outcome(check: Check) -> list[Finding | Check]:
+    """Return what a check finds; a failure of its own is a finding."""
     try:
-        with within(probe.seconds):
-            return list(probe.look())
+        with within(check.seconds):
+            return list(check.look())
     except OutOfTime:
         connection.close()
-        return [fail(probe.name, f"No answer within {probe.seconds:g} s.", "See whether what it asks can be reached.")]
+        return [fail(check.name, f"No answer within {check.seconds:g} s.", "See whether what it asks can be reached.")]
     except Error as error:
         connection.close()
         advice = "Run `manage.py migrate` if something is missing, else see the database's log."
-        return [fail(probe.name, f"The database refused: {first_line(error)}", advice)]
+        return [fail(check.name, f"The database refused: {first_line(error)}", advice)]
     except DomainError as error:
-        return [fail(probe.name, error.text, "Mend that, then run this again.")]
+        return [fail(check.name, error.text, "Correct that, then run this again.")]
     except OSError as error:
-        return [fail(probe.name, f"The system refused: {error.strerror}.", "See permissions and free space.")]
+        return [fail(check.name, f"The system refused: {error.strerror}.", "See permissions and free space.")]
 
 
 @contextmanager
@@ -146,8 +149,8 @@ def within(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def look_at_database() -> list[Finding]:
-    """See whether the database answers, without making one where there is none."""
+def check_database() -> list[Finding]:
+    """Check whether the database answers, without making one where there is none."""
     advice = "See DATABASE_URL, whether the database runs, and its log."
     file = Path(str(settings.DATABASES["default"]["NAME"]))
     if connection.vendor == "sqlite" and file.is_absolute() and not file.exists():
@@ -162,7 +165,7 @@ def look_at_database() -> list[Finding]:
 
 
 def program(name: str, *command: str, advice: str) -> Finding:
-    """Find a program beside Python or on PATH, and see whether it runs."""
+    """Check whether a program, in Python's folder or on PATH, runs."""
     path = shutil.which(
         command[0], path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     )
@@ -173,11 +176,11 @@ def program(name: str, *command: str, advice: str) -> Finding:
             [path, *command[1:]], capture_output=True, stdin=subprocess.DEVNULL, timeout=PROGRAM_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return fail(name, f"{path} did not end within {PROGRAM_SECONDS:g} s.", advice)
-    said = (done.stdout or done.stderr).decode(errors="replace").strip().partition("\n")[0]
+        return fail(name, f"{path} did not end within {PROGRAM_SECONDS:g} s.", "See what keeps this machine busy.")
+    output = (done.stdout or done.stderr).decode(errors="replace").strip().partition("\n")[0]
     if done.returncode:
         return fail(name, f"{path} ended with exit code {done.returncode}.", advice)
-    return ok(name, f"{path}: {said}")
+    return ok(name, f"{path}: {output}")
 
 
 def first_line(error: Exception) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+MAX_FAULTS = 20  # of one request that are reported
+
 
 class DomainError(Exception):
-    """A refusal that a caller is told about.
+    """A refusal that is shown to the caller.
 
     `status` is the HTTP status, `code` the public stable code, `message` a sentence with `{names}` filled from the
     keyword arguments, `details` maps a field to what is wrong with it, `headers` go with the answer.
@@ -15,8 +19,13 @@ class DomainError(Exception):
     message = "Something went wrong on our side; the log has the details."
 
     def __init__(
-        self, message: str | None = None, *, details: dict | None = None, headers: dict | None = None, **facts
-    ):
+        self,
+        message: str | None = None,
+        *,
+        details: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        **facts: Any,
+    ) -> None:
         self.facts = facts
         self.details = details
         self.headers = headers or {}
@@ -30,10 +39,16 @@ class Invalid(DomainError):
     status, code = 400, "VALIDATION_ERROR"
     message = "The request is not valid; see details."
 
-    def __init__(self, message: str | None = None, *, field: str | None = None, **facts):
+    def __init__(self, message: str | None = None, *, field: str | None = None, **facts: Any) -> None:
         super().__init__(message, **facts)
         if field and not self.details:
             self.details = {field: [self.text]}
+
+
+class TooMuchWork(Invalid):
+    """Checking the request takes more work than one request may cause."""
+
+    message = "It takes too much work to check this; give fewer or shorter values."
 
 
 class Unauthorized(DomainError):
@@ -71,13 +86,20 @@ class PayloadTooLarge(DomainError):
     message = "The body is larger than {limit} bytes."
 
 
+class RequestTimeout(DomainError):
+    """The body did not arrive in time."""
+
+    status, code = 408, "REQUEST_TIMEOUT"
+    message = "The body was not complete within {seconds:g} seconds."
+
+
 class RateLimited(DomainError):
     """The caller has to wait."""
 
     status, code = 429, "RATE_LIMITED"
     message = "Too many attempts; try again in {seconds} seconds."
 
-    def __init__(self, *, seconds: int):
+    def __init__(self, *, seconds: int) -> None:
         super().__init__(seconds=seconds, headers={"Retry-After": str(seconds)})
 
 

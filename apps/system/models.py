@@ -1,4 +1,4 @@
-"""Ids, ordered JSON and the permission that belongs to no table."""
+"""Ids, ordered JSON, answers kept for repeated requests, and saved views of lists."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import string
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.db import models
 
 ALPHABET = string.ascii_lowercase + string.digits
@@ -19,6 +20,10 @@ def public_id(prefix: str) -> str:
 
 class OrderedJSON(models.TextField):
     """JSON kept as text, so that keys come back in the order they were written, on every database."""
+
+    # The types of the attribute for mypy: without them it is the text of TextField.
+    _pyi_private_set_type: Any
+    _pyi_private_get_type: Any
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
         """Decode what the database holds."""
@@ -39,7 +44,7 @@ class OrderedJSON(models.TextField):
         return orjson.loads(value) if isinstance(value, str) else value
 
 
-class Answer(models.Model):
+class IdempotencyRecord(models.Model):
     """What a request with an Idempotency-Key was answered; no body while it is under way."""
 
     caller = models.CharField(max_length=64)
@@ -63,3 +68,19 @@ class System(models.Model):
         managed = False
         default_permissions = ()
         permissions = [("system_metrics", "Can read the service's metrics")]
+
+
+class SavedView(models.Model):
+    """A named query of a list of the console, such as `status__exact=failed&o=-1`; `list_name` is `servers.server`."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    list_name = models.CharField(max_length=64)
+    name = models.CharField(max_length=64)
+    query = models.TextField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["user", "list_name", "name"], name="one_saved_view_of_a_name")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -9,12 +9,14 @@ HIDDEN = "•••"
 SECRET_NAME = re.compile(
     r"pass(word|wd|phrase)?$|secret|token|api_?key|private_?key|credential|authorization", re.IGNORECASE
 )
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f]")
+# Matched in a time that grows with the length of the text and no faster, for a client may have written it.
 SECRET_TEXT = re.compile(
     r"(?P<bearer>\bBearer\s+)[\w.~+/=-]+"
     r"|(?P<basic>\bBasic\s+)[\w+/=-]{8,}"
-    r"|(?P<pair>\b[\w-]*(?:password|passwd|secret|token|api[_-]?key)[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&]+"
+    r"|(?P<pair>(?:password|passwd|secret|token|api[_-]?key)[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&]+"
     r"|(?P<url>://[^/\s:@]+:)[^/\s@]+(?=@)"
-    r"|(?P<pem>-----BEGIN [A-Z ]*PRIVATE KEY-----).*?-----END [A-Z ]*PRIVATE KEY-----",
+    r"|(?P<pem>-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
 LONGEST = 10_000
@@ -31,6 +33,6 @@ def redact(value: Any) -> Any:
 
 def redact_text(text: str) -> str:
     """Return the text with secrets hidden, control characters gone and at most 10,000 characters kept."""
-    clean = "".join(char for char in text if char >= " " or char in "\n\t")
+    clean = CONTROLS.sub("", text)
     hidden = SECRET_TEXT.sub(lambda match: "".join(part for part in match.groups() if part) + HIDDEN, clean)
     return hidden if len(hidden) <= LONGEST else hidden[:LONGEST] + " … cut"

@@ -10,22 +10,35 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import Resolver404, resolve
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, serializers
 from rest_framework.views import set_rollback
 
 from apps.system.api.rendering import json_response
-from apps.system.errors import DomainError, Invalid, NotFound, Unauthorized, Unavailable
+from apps.system.database import is_conflict, is_unavailable
+from apps.system.disk import DATABASE_FULL, FULL, database_disk_is_full
+from apps.system.errors import MAX_FAULTS, DomainError, Invalid, NotFound, Unauthorized, Unavailable
 
 logger = logging.getLogger(__name__)
 
+SENTENCES = {  # for what the REST framework refuses by itself
+    403: "You may not do this.",
+    404: "There is nothing here.",
+    405: "This method is not allowed here.",
+    406: "The answer is JSON; accept application/json.",
+    415: "Send the body as JSON, with Content-Type: application/json.",
+    429: "Too many requests; try again later.",
+}
 CODES = {
     400: "VALIDATION_ERROR",
     401: "UNAUTHORIZED",
     403: "FORBIDDEN",
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
+    408: "REQUEST_TIMEOUT",
     413: "PAYLOAD_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
     429: "RATE_LIMITED",
@@ -33,7 +46,9 @@ CODES = {
     503: "SERVICE_UNAVAILABLE",
 }
 NO_ROUTE = "There is nothing at {path}; /v1/docs lists what there is."
-MOST_DETAILS, LONGEST_NAME = 20, 100  # an answer does not grow with the nonsense that was sent
+# An error does not grow with what was sent: characters of its message, of a field's path and of each sentence about it.
+MAX_MESSAGE, MAX_PATH, MAX_SENTENCE = 1000, 100, 300
+MAX_SENTENCES = 3  # about one field
 
 
 class ErrorOut(serializers.Serializer):
@@ -69,11 +84,28 @@ def answer_error(exc: Exception, context: dict[str, Any]) -> HttpResponse:
 
 
 def body(error: DomainError) -> dict[str, Any]:
-    """Return the error's JSON: code, sentence, status as text and, where known, details by field."""
-    shape: dict[str, Any] = {"error": error.code, "message": error.text, "code": str(error.status)}
+    """Return the error's JSON: code, sentence, status as text and, where known, details by field; all of it bounded."""
+    shape: dict[str, Any] = {
+        "error": error.code,
+        "message": cut(error.text, MAX_MESSAGE),
+        "code": str(error.status),
+    }
     if error.details:
-        shape["details"] = error.details
+        shape["details"] = bounded(error.details)
     return shape
+
+
+def bounded(details: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return the first fields, and the first sentences about each of them."""
+    return {
+        cut(str(field), MAX_PATH): [cut(fault, MAX_SENTENCE) for fault in faults[:MAX_SENTENCES]]
+        for field, faults in islice(details.items(), MAX_FAULTS)
+    }
+
+
+def cut(text: str, max_length: int) -> str:
+    """Return a text of at most so many characters."""
+    return text if len(text) <= max_length else text[: max_length - 1] + "…"
 
 
 def refusal(exc: Exception) -> DomainError | None:
@@ -86,21 +118,32 @@ def refusal(exc: Exception) -> DomainError | None:
         return framework_refusal(exceptions.PermissionDenied())
     if isinstance(exc, SuspiciousOperation):
         return Invalid("The request cannot be served; it has too many parameters or a bad Host header.")
-    if isinstance(exc, OperationalError | InterfaceError):
-        logger.error("the database does not answer: %s", exc)
+    if isinstance(exc, OperationalError | InterfaceError) and database_disk_is_full(exc):
+        logger.error("the disk of the database is full", exc_info=exc)
+        return Unavailable(DATABASE_FULL)
+    if isinstance(exc, OSError) and exc.errno in FULL:
+        logger.error("a disk is full: %s", exc)
+        return Unavailable("The disk of VAR_DIR is full; nothing can be changed until there is space.")
+    if is_unavailable(exc):
+        logger.error("the database does not answer", exc_info=exc)
         return Unavailable("The database does not answer; try again shortly.")
-    known = isinstance(exc, exceptions.APIException) and exc.status_code < 500
-    return framework_refusal(exc) if known else None
+    if is_conflict(exc):
+        logger.error("a transaction was ended in favor of another, time and again", exc_info=exc)
+        return Unavailable("Others were changing the same things; nothing was changed, so try again.")
+    if isinstance(exc, exceptions.APIException) and exc.status_code < 500:
+        return framework_refusal(exc)
+    return None
 
 
 def framework_refusal(exc: exceptions.APIException) -> DomainError:
     """Translate what the REST framework itself raises."""
     if isinstance(exc, exceptions.ValidationError):
-        details = dict(islice(flatten(exc.detail).items(), MOST_DETAILS))
+        details = bounded(flatten(exc.detail))
         return Invalid("The request is not valid: {what}", what=summary(details), details=details)
     if exc.status_code == 401:
         return Unauthorized()
-    error = DomainError(str(exc.detail) if isinstance(exc.detail, str) else exc.default_detail)
+    ours = isinstance(exc, exceptions.ParseError)
+    error = DomainError(str(exc.detail) if ours else SENTENCES.get(exc.status_code, "The request cannot be answered."))
     error.status = exc.status_code
     error.code = (
         "PARSE_ERROR" if isinstance(exc, exceptions.ParseError) else CODES.get(exc.status_code, "INTERNAL_ERROR")
@@ -129,8 +172,25 @@ def join(path: str, key: object) -> str:
     """Extend a field path; faults of the whole body stay with the body."""
     if key == "non_field_errors":
         return path or "body"
-    name = str(key)[:LONGEST_NAME]
+    name = cut(str(key), MAX_PATH)
     return f"{path}.{name}" if path else name
+
+
+def wants_page(request: HttpRequest) -> bool:
+    """Tell whether the client is a browser: it names HTML, which programs do not."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def lower_case_route(request: HttpRequest) -> str:
+    """Return the address that differs in the case of letters only, or nothing."""
+    lower = request.path_info.lower()
+    if lower == request.path_info:
+        return ""
+    try:
+        match = resolve(lower)
+    except Resolver404:
+        return ""
+    return "" if match.func is no_route else lower
 
 
 def is_api(path: str) -> bool:
@@ -140,9 +200,9 @@ def is_api(path: str) -> bool:
 
 @csrf_exempt
 def no_route(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer 404: JSON under the API, Django's page elsewhere."""
-    if not is_api(request.path):
-        return defaults.page_not_found(request, exception or Http404())
+    """Answer 404: a page for browsers outside the API, else JSON."""
+    if not is_api(request.path) and wants_page(request):
+        return render(request, "404.html", {"path": request.path[:200], "meant": lower_case_route(request)}, status=404)
     return json_response(body(NotFound(NO_ROUTE, path=request.path[:200])), status=404)
 
 

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.http import QueryDict
 from rest_framework import serializers
 
-from apps.system.errors import NotFound
+from apps.system.choices import not_one_of
+from apps.system.errors import MAX_FAULTS, NotFound
 
 CONTROL = "Must not contain control characters."
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+MAX_VALUES = 5000  # in one object of anything, keys not counted
 
 
 def has_control(text: str, allowed: str = "") -> bool:
     """Tell whether the text holds a control or surrogate character."""
-    return any(unicodedata.category(char) in ("Cc", "Cs") and char not in allowed for char in text)
+    return any(found[0] not in allowed for found in CONTROLS.finditer(text))
 
 
-class Text(serializers.CharField):
-    """A JSON string: not a number, not trimmed, without control characters, 255 characters at most unless said so."""
+class StrictString(serializers.CharField):
+    """A JSON string: not a number, not trimmed, without control characters, 255 characters at most by default.
+
+    `rule` is what its validators ask for, in words of JSON Schema, for the API's own schema.
+    """
 
     allowed = ""
+    described = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
-    def __init__(self, **options: Any):
+    def __init__(self, *, rule: dict[str, Any] | None = None, **options: Any):
+        self.rule = rule or {"pattern": self.described}
         options.setdefault("trim_whitespace", False)
         options.setdefault("max_length", 255)
         super().__init__(**options)
@@ -38,13 +47,14 @@ class Text(serializers.CharField):
         return data
 
 
-class Lines(Text):
+class MultilineString(StrictString):
     """A JSON string of several lines; tabs may be in it too."""
 
     allowed = "\n\r\t"
+    described = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
 
-class Moment(serializers.DateTimeField):
+class UTCDateTime(serializers.DateTimeField):
     """An ISO 8601 time; one without an offset is UTC, parts of a second are dropped."""
 
     def to_internal_value(self, data: Any) -> datetime:
@@ -52,7 +62,7 @@ class Moment(serializers.DateTimeField):
         return super().to_internal_value(data).replace(microsecond=0)
 
 
-class Flag(serializers.BooleanField):
+class StrictBoolean(serializers.BooleanField):
     """A JSON true or false, nothing that merely looks like one."""
 
     def to_internal_value(self, data: Any) -> bool:
@@ -62,25 +72,80 @@ class Flag(serializers.BooleanField):
         return data
 
 
-class Object(serializers.DictField):
-    """A JSON object of anything; its texts may hold line breaks and tabs, no other control characters."""
+class Choice(serializers.ChoiceField):
+    """A JSON string that is one of a few; a refusal names them."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the value. Raises ValidationError."""
+        if not isinstance(data, str) or data not in self.choices:
+            raise serializers.ValidationError(not_one_of(data, self.choices), code="invalid_choice")
+        return data
+
+
+class List(serializers.ListField):
+    """A JSON array, of at most 1000 items by default; a longer one is refused before its items are validated."""
+
+    def __init__(self, **options: Any):
+        options.setdefault("max_length", 1000)
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """Return the items. Raises ValidationError with the first wrong items, at most `MAX_FAULTS` of them."""
+        if not isinstance(data, list):
+            self.fail("not_a_list", input_type=type(data).__name__)
+        if self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        if not data and not self.allow_empty:
+            self.fail("empty")
+        return self.run_child_validation(data)
+
+    def run_child_validation(self, data: list[Any]) -> list[Any]:
+        """Return the items, each checked. Raises ValidationError."""
+        values: list[Any] = []
+        faults: dict[Any, Any] = {}
+        for index, item in enumerate(data):
+            try:
+                values.append(self.child.run_validation(item))
+            except serializers.ValidationError as error:
+                faults[index] = error.detail
+                if len(faults) == MAX_FAULTS:
+                    break
+        if faults:
+            raise serializers.ValidationError(faults)
+        return values
+
+
+class StrictObject(serializers.DictField):
+    """A JSON object of anything, of at most `MAX_VALUES` values at all levels together.
+
+    Its texts may hold line breaks and tabs, no other control characters.
+    """
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Return the object as it came. Raises ValidationError."""
         if not isinstance(data, dict):
             self.fail("not_a_dict", input_type=type(data).__name__)
-        if holds_control(data):
-            raise serializers.ValidationError(CONTROL)
+        check_values(data)
         return data
 
 
-def holds_control(value: Any) -> bool:
-    """Look for control characters anywhere in a JSON value."""
-    if isinstance(value, dict):
-        return any(has_control(key) or holds_control(item) for key, item in value.items())
-    if isinstance(value, list):
-        return any(holds_control(item) for item in value)
-    return isinstance(value, str) and has_control(value, allowed="\n\r\t")
+def check_values(value: Any) -> None:
+    """Refuse too many values, and control characters in any text or key. Raises ValidationError."""
+    pending, count = [value], 0
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict | list):
+            count += len(item)
+            if count > MAX_VALUES:
+                raise serializers.ValidationError(f"Holds more than {MAX_VALUES} values.")
+        if isinstance(item, dict):
+            pending += item.values()
+            texts, allowed = list(item), ""
+        else:
+            pending += item if isinstance(item, list) else []
+            texts, allowed = ([item] if isinstance(item, str) else []), "\n\r\t"
+        if any(has_control(text, allowed) for text in texts):
+            raise serializers.ValidationError(CONTROL)
 
 
 class Input(serializers.Serializer):
@@ -90,21 +155,19 @@ class Input(serializers.Serializer):
         """Return the values. Raises ValidationError naming unknown fields together with the invalid ones."""
         if not isinstance(data, dict) or isinstance(data, QueryDict):
             return super().to_internal_value(data)
-        unknown = {
-            key: ["Unknown field; known are: " + (", ".join(self.fields) or "none") + "."]
-            for key in data
-            if key not in self.fields
-        }
+        hint = "Unknown field; known are: " + (", ".join(self.fields) or "none") + "."
+        unknown = {key: [hint] for key in islice((key for key in data if key not in self.fields), MAX_FAULTS)}
         try:
             values = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            raise serializers.ValidationError({**error.detail, **unknown}) from error
+            faults: Any = error.detail
+            raise serializers.ValidationError({**faults, **unknown}) from error
         if unknown:
             raise serializers.ValidationError(unknown)
         return values
 
 
-class Nothing(Input):
+class EmptyBody(Input):
     """The body of a request that takes none."""
 
 

@@ -20,22 +20,27 @@ class JSONRenderer(BaseRenderer):
     format = "json"
     charset = None
 
-    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: dict | None = None) -> bytes:
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
         """Return UTF-8 JSON."""
         return b"" if data is None else orjson.dumps(data)
 
 
 class AlwaysJSON(BaseContentNegotiation):
-    """Ignore the Accept header: a client that asks for HTML is still told its error in JSON."""
+    """Ignore the Accept header: a client that asks for HTML gets its error in JSON, too."""
 
     def select_parser(self, request: Any, parsers: Iterable[Any]) -> Any:
         """Return the JSON parser, or None (a 415) when the body says it is something else."""
         content_type = (request.content_type or MEDIA_TYPE).partition(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == content_type), None)
 
-    def select_renderer(self, request: Any, renderers: list[Any], format_suffix: str | None = None) -> tuple[Any, str]:
+    def select_renderer(
+        self, request: Any, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
         """Return the first renderer."""
-        return renderers[0], renderers[0].media_type
+        first = next(iter(renderers))
+        return first, first.media_type
 
 
 def json_response(data: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:

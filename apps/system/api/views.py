@@ -1,27 +1,24 @@
-"""The base of every view set, and the two views of the system itself."""
+"""The base classes of every view set."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-from django.conf import settings
-from django.db import Error, connection
-from django.http import HttpResponse
-from drf_spectacular.renderers import OpenApiJsonRenderer
-from drf_spectacular.utils import extend_schema
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
-from rest_framework import serializers
-from rest_framework.permissions import AllowAny
-from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet, ViewSet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.module_loading import import_string
+from django.views.decorators.csrf import csrf_exempt
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
 
 from apps.system.api.fields import check_query
-from apps.system.api.lists import PAGING, StrictFilters, answer_list
-from apps.system.api.once import key_of, once
-from apps.system.services import uptime_seconds
+from apps.system.api.pagination import PAGING, answer_list
 
 
-class StrictView:
+class StrictView(APIView):
     """Refuse query parameters that the view does not read, once the caller is known to be allowed."""
 
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
@@ -44,14 +41,6 @@ class APIViewSet(StrictView, GenericViewSet):
     orderings: tuple[str, ...] = ("created_at",)
     query_parameters: dict[str, set[str]] = {}
     filter_backends: list[Any] = []
-    waits: tuple[str, ...] = ()
-
-    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
-        """Check the request, then let one with an Idempotency-Key act once."""
-        super().initial(request, *args, **kwargs)
-        if self.action and (key := key_of(request)):
-            method = request.method.lower()
-            setattr(self, method, once(key, getattr(self, method), waits=self.action in self.waits))
 
     def known_parameters(self) -> set[str]:
         """Return the query parameters that this action reads."""
@@ -61,58 +50,28 @@ class APIViewSet(StrictView, GenericViewSet):
         return known
 
 
-class ListMixin:
-    """Give a view set its list."""
+class ListViewSet(APIViewSet):
+    """A view set with a list: filters, order and pages.
 
-    filter_backends = [StrictFilters]
+    `few_values` are those of the `orderings` that have few different values in any number of rows, and an index.
+    """
 
-    def list(self, request: Any) -> HttpResponse:
-        """Answer the rows the caller may see."""
+    few_values: tuple[str, ...] = ()
+
+    filter_backends = [DjangoFilterBackend]
+
+    def list(self, request: Any) -> HttpResponseBase:
+        """Return the rows that pass the filters: all, or one page."""
         return answer_list(self, request, self.get_queryset())
 
 
-class HealthOut(serializers.Serializer):
-    """Whether the service works."""
+def imported_on_use(view: str, **options: Any) -> Callable[..., HttpResponseBase]:
+    """Return a view that is imported at its first request; `view` is the dotted path of its class."""
+    loaded = cache(lambda: import_string(view).as_view(**options))
 
-    status = serializers.ChoiceField(["healthy", "unhealthy"])
-    version = serializers.CharField()
-    uptime_seconds = serializers.IntegerField()
+    @csrf_exempt  # as all views of the REST framework
+    def call(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return loaded()(request, *args, **kwargs)
 
-
-class HealthView(StrictView, ViewSet):
-    """The health check; it needs no token."""
-
-    authentication_classes: list[Any] = []
-    permission_classes = [AllowAny]
-
-    @extend_schema(responses={200: HealthOut, 503: HealthOut}, tags=["system"])
-    def retrieve(self, request: Any) -> Response:
-        """Answer 200 when the database answers, else 503."""
-        healthy = database_answers()
-        shape = {
-            "status": "healthy" if healthy else "unhealthy",
-            "version": settings.VERSION,
-            "uptime_seconds": uptime_seconds(),
-        }
-        return Response(shape, status=200 if healthy else 503)
-
-
-def database_answers() -> bool:
-    """Ask the database the smallest question."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except Error:
-        connection.close()
-        return False
-    return True
-
-
-class SchemaView(StrictView, SpectacularAPIView):
-    """The OpenAPI schema, as JSON."""
-
-    renderer_classes = [OpenApiJsonRenderer]
-
-
-class DocsView(StrictView, SpectacularSwaggerView):
-    """The schema as a page to read and to try."""
+    call.__dict__["imports"] = view
+    return call

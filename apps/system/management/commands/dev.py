@@ -2,69 +2,117 @@
 
 from __future__ import annotations
 
-import ctypes
+import errno
+import fcntl
 import os
 import signal
 import socket
-import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import call_command, get_commands, load_command_class
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connections
+from django.db import Error, OperationalError, connections
+from django.urls import get_resolver
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+
+from apps.system.forked_process import SIGNALS, ForkedProcess, import_shared
+from apps.system.orphan_reaper import OrphanReaper
+from apps.system.supervision import Child, Hopeless
 
 PATIENCE = 60
+CATALOG_SECONDS = 2.0
 STOP_SECONDS = 10
-PR_SET_PDEATHSIG = 1
+LOOK_SECONDS = 0.5
 
 
 class Command(BaseCommand):
     help = "Serve the API, the admin and the emulated cloud, with a worker beside them, for development."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        refuse_if_taken(settings.PORT)
-        sys.stdout.reconfigure(line_buffering=True)  # what is said shows at once in files and pipes, too
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell may start us with SIGINT ignored
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)  # lines appear at once in files and pipes, too
+        for number in SIGNALS:  # a shell may start us with SIGINT ignored
             signal.signal(number, interrupt)
-        children: dict[str, subprocess.Popen] = {}
+        with folder_lock(settings.VAR_DIR, settings.PORT):
+            refuse_if_taken(settings.PORT)
+            self.serve()
+
+    def serve(self) -> None:
+        """Prepare the database, keep web server and worker alive until told to stop, then stop them."""
+        children: list[Child] = []
         try:
             self.prepare()
             self.stdout.write(f"starting on port {settings.PORT} …")
-            children["web server"] = start("granian", *web_arguments())
-            children["worker"] = start(sys.argv[0], "worker")
-            self.announce(children)
-            watch(children)
+            children += [self.child("web server", serve_web), self.child("worker", preloaded("worker"))]
+            keep_alive(children, OrphanReaper(grace=STOP_SECONDS), self.announce)
         except KeyboardInterrupt:
             self.stdout.write("\nstopping …")
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for number in SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
             stop(children)
         self.stdout.write("stopped")
 
+    def child(self, name: str, run: Callable[[], object]) -> Child:
+        """Return a child to be kept alive, which shares the memory of what this process has imported."""
+        return Child(name, partial(ForkedProcess, run, name=name), self.stdout.write)
+
     def prepare(self) -> None:
-        """Bring the database up to date, and put the users and the workspace there to try the service with."""
+        """Prepare the database in a process of its own, whose memory nobody inherits. Raises SystemExit if it fails."""
         self.stdout.write("preparing the database …")
+        process = ForkedProcess(self.migrate_and_seed, name="prepare")
+        try:
+            code = process.wait()
+        finally:
+            process.terminate()
+        if code:
+            sys.exit(code)
+
+    def migrate_and_seed(self) -> None:
+        """Bring the database up to date, and put the users and the workspace there to try the service with."""
         try:
             call_command("migrate", verbosity=0)
         except OperationalError as error:
-            raise CommandError(f"The database cannot be used: {error}") from error
+            sys.exit(f"CommandError: The database cannot be used: {error}")
         call_command("seed_users", stdout=self.stdout)
         call_command("seed_demo", stdout=self.stdout)
+
+    def announce(self) -> None:
+        """Wait until the service answers and say where it is; an account that cannot be reached delays that little.
+
+        To be run in a process of its own: with a second thread in this one, nothing could be forked from it.
+        """
+        wait_for(f"http://127.0.0.1:{settings.PORT}/health", say=self.stdout.write)
+        reading = threading.Thread(target=self.refresh_catalog, name="catalog", daemon=True)
+        reading.start()
+        reading.join(CATALOG_SECONDS)
+        self.print_addresses()
+        reading.join()
+
+    def refresh_catalog(self) -> None:
+        """Let the worker read all accounts' plans, and say which could not be read; each may take a minute."""
+        try:
+            call_command("refresh_catalog", wait=PATIENCE, allow_missing_engine=True, stdout=self.stdout)
+        except (CommandError, Error) as error:
+            self.stdout.write(str(error))
         connections.close_all()
 
-    def announce(self, children: dict[str, subprocess.Popen]) -> None:
-        """Wait until it all works, then say where it is."""
-        wait_for(f"http://127.0.0.1:{settings.PORT}/health", children)
-        try:
-            call_command("refresh_catalogue", wait=PATIENCE, stdout=self.stdout)
-        except CommandError as error:
-            self.stdout.write(str(error))
+    def print_addresses(self) -> None:
+        """Say where everything is, who may log in, and how to stop it."""
         database = settings.DATABASES["default"]
         data = settings.VAR_DIR if "sqlite3" in database["ENGINE"] else f"database {database['NAME']}"
         root = f"http://localhost:{settings.PORT}"
@@ -81,27 +129,31 @@ class Command(BaseCommand):
         )
 
 
-def web_arguments() -> list[str]:
-    """Return the web server's command line."""
-    module, _, name = settings.WSGI_APPLICATION.rpartition(".")
-    return [
-        *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(settings.PORT)),
-        *("--workers", "2", "--blocking-threads", "16", "--no-ws", "--log-level", "error"),
+def serve_web() -> None:
+    """Be the web server: two processes, forked from this one."""
+    module, _, name = settings.ASGI_APPLICATION.rpartition(".")
+    import_module(module)
+    connections.close_all()
+    Granian(
         f"{module}:{name}",
-    ]
+        port=settings.PORT,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=2,
+        respawn_failed_workers=True,
+        backlog=2048,
+        backpressure=4096,
+        workers_kill_timeout=6,  # open event streams would keep a process that is to stop
+        log_level=LogLevels.error,
+    ).serve()
 
 
-def start(program: str, *arguments: str) -> subprocess.Popen:
-    """Start a child in a session of its own, so that Ctrl-C reaches only us and the children end in order."""
-    module = ["-m", program] if program == "granian" else [program]
-    command = [sys.executable, *module, *arguments]
-    return subprocess.Popen(command, start_new_session=True, preexec_fn=end_with_parent)  # noqa: S603, PLW1509
-
-
-def end_with_parent() -> None:
-    """Let a child be told to stop when we are killed and cannot tell it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def preloaded(command: str) -> Callable[[], object]:
+    """Import a command and what the forked processes need, so that they share it; returns the call."""
+    _ = get_resolver().url_patterns
+    import_shared()
+    return partial(call_command, load_command_class(get_commands()[command], command))
 
 
 def interrupt(number: int, frame: Any) -> None:
@@ -109,52 +161,84 @@ def interrupt(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
+@contextmanager
+def folder_lock(folder: Path, port: int) -> Iterator[None]:
+    """Hold the folder's lock: its data has one service at a time. Raises CommandError while another one holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "dev.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise CommandError(
+                f"This folder is already served by {holder}: its data in {folder} belongs to one service at a time. "
+                f"Use that one, stop it, or give this one a folder of its own: "
+                f"VAR_DIR=/tmp/provisioning-{port + 1} PORT={port + 1} make run"
+            ) from error
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on port {port}\n")
+        file.flush()
+        yield
+
+
 def refuse_if_taken(port: int) -> None:
-    """Say so when another program serves on the port. Raises CommandError."""
+    """Say so when the port cannot be used. Raises CommandError."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise CommandError(f"Port {port} is in use; choose another: PORT={port + 1} make run") from error
+            raise CommandError(
+                f"Port {port} is in use by another program; choose another: PORT={port + 1} make run"
+                if error.errno == errno.EADDRINUSE
+                else f"Port {port} cannot be used ({error.strerror}); choose another: PORT=8083 make run"
+            ) from error
 
 
-def wait_for(url: str, children: dict[str, subprocess.Popen]) -> None:
-    """Wait until the URL answers. Raises CommandError when a child ends first or time runs out."""
-    give_up = time.monotonic() + PATIENCE
-    while time.monotonic() < give_up:
-        refuse_if_ended(children)
+def wait_for(url: str, *, say: Callable[[str], object]) -> None:
+    """Wait until the URL answers, for as long as it takes; says each minute that it does not."""
+    began = reported = time.monotonic()
+    while True:
         try:
             urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - our own address
         except OSError:
             time.sleep(0.1)
         else:
             return
-    raise CommandError(f"{url} did not answer within {PATIENCE} s.")
+        if time.monotonic() - reported > PATIENCE:
+            reported = time.monotonic()
+            say(f"{url} has not answered for {reported - began:.0f} s; still waiting")
 
 
-def watch(children: dict[str, subprocess.Popen]) -> None:
-    """Return never, unless a child ends. Raises CommandError then."""
-    while True:
-        refuse_if_ended(children)
-        time.sleep(0.5)
+def keep_alive(children: list[Child], reaper: OrphanReaper, announce: Callable[[], object]) -> None:
+    """Start the children, and again whenever one dies; never returns. Raises CommandError for one that is hopeless.
+
+    Once `announce`, which runs beside them, has ended well, all have worked.
+    """
+    announcer: ForkedProcess | None = None
+    try:
+        while True:
+            reaper.ensure()
+            for child in children:
+                child.keep_alive()
+            announcer = announcer or ForkedProcess(announce, name="announcer")
+            if announcer.poll() == 0:
+                for child in children:
+                    child.has_worked = True
+            time.sleep(LOOK_SECONDS)
+    except Hopeless as error:
+        raise CommandError(str(error)) from error
+    finally:
+        if announcer:
+            announcer.terminate()
+            announcer.wait(STOP_SECONDS)
 
 
-def refuse_if_ended(children: dict[str, subprocess.Popen]) -> None:
-    """Say which child has ended. Raises CommandError."""
-    for name, child in children.items():
-        if child.poll() is not None:
-            raise CommandError(f"The {name} ended with code {child.returncode}; its messages are above.")
-
-
-def stop(children: dict[str, subprocess.Popen]) -> None:
+def stop(children: list[Child]) -> None:
     """Ask all children to end, worker first, and end what is left of them after ten seconds."""
-    for child in reversed(children.values()):
+    for child in reversed(children):
         child.terminate()
     give_up = time.monotonic() + STOP_SECONDS
-    for child in children.values():
-        try:
-            child.wait(max(0.1, give_up - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+    for child in children:
+        child.wait(give_up)

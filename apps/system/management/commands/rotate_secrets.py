@@ -5,9 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError, DjangoHelpFormatter
 
-from apps.system.rotation import Count, rotate, survey
+from apps.system.key_rotation import Count, rotate, secrets, survey
+from apps.system.long_command import LongCommand, progress_bar
 
 HELP = """\
 Seal every secret anew with the first of CREDENTIALS_KEYS. To change the key:
@@ -23,12 +24,17 @@ Seal every secret anew with the first of CREDENTIALS_KEYS. To change the key:
 The exit code is 1 when any secret is not sealed with the first key, or cannot be opened with any."""
 
 
-class Command(BaseCommand):
+class HelpFormatter(RawDescriptionHelpFormatter, DjangoHelpFormatter):
+    """Django's order of options, and the text as it is written."""
+
+
+class Command(LongCommand):
     help = HELP
+    on_interrupt = "Each secret is sealed with one key or the other; run it again to go on."
 
     def create_parser(self, *args: Any, **options: Any) -> Any:
         parser = super().create_parser(*args, **options)
-        parser.formatter_class = type("Formatter", (RawDescriptionHelpFormatter, parser.formatter_class), {})
+        parser.formatter_class = HelpFormatter
         return parser
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -36,15 +42,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
         if not check:
-            for count in rotate():
+            with progress_bar("sealing", unit="secrets", total=secrets()) as bar:
+                counts = rotate(on_row=bar.update)
+            for count in counts:
                 meanwhile = f", {count.changed} changed meanwhile" if count.changed else ""
                 self.stdout.write(
-                    f"{title(count)}: {count.renewed} sealed anew, {count.current} were already{meanwhile}"
+                    f"{title(count)}: {count.renewed} re-encrypted, {count.current} were already{meanwhile}"
                 )
         found = survey()
         if check:
             for count in found:
-                self.stdout.write(f"{title(count)}: {count.outdated} to be sealed anew, {count.current} are already")
+                self.stdout.write(f"{title(count)}: {count.outdated} to be re-encrypted, {count.current} are already")
         broken = [name for count in found for name in count.broken]
         for name in broken:
             self.stderr.write(f"no key opens {name}")

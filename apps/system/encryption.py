@@ -1,17 +1,24 @@
-"""Secrets at rest: sealed with the first key of `CREDENTIALS_KEYS`, opened with any of them."""
+"""Secrets at rest: sealed with the first key of `CREDENTIALS_KEYS`, opened with any of them.
+
+Cryptography takes long to import, and is where it is used.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 from apps.system.errors import Conflict
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet, MultiFernet
 
 
 class SealBroken(Conflict):
@@ -21,22 +28,22 @@ class SealBroken(Conflict):
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where sealed secrets are kept: a model by its label, such as `providers.Account`, and its field."""
+class SecretField:
+    """Where sealed secrets are kept: a model by its label, such as `providers.CloudAccount`, and its field."""
 
     model: str
     field: str
 
 
-_places: list[Place] = []
+_places: list[SecretField] = []
 
 
-def register_place(model: str, field: str) -> None:
+def register_secret_field(model: str, field: str) -> None:
     """Say that a model's field keeps sealed secrets, so that they are sealed anew with the others."""
-    _places.append(Place(model, field))
+    _places.append(SecretField(model, field))
 
 
-def places() -> list[Place]:
+def secret_fields() -> list[SecretField]:
     """Return everywhere that sealed secrets are kept."""
     return list(_places)
 
@@ -48,22 +55,20 @@ def seal(secret: Any) -> str:
 
 def unseal(sealed: str, *, what: Any) -> Any:
     """Return the value in clear; `what` names its owner in the refusal. Raises SealBroken when no key fits."""
-    try:
+    with _refusal(what):
         return orjson.loads(_keys().decrypt(sealed.encode()))
-    except InvalidToken:
-        raise SealBroken(what=what) from None
 
 
 def sealed_anew(sealed: str, *, what: Any) -> str:
     """Return the same secret sealed with the first key. Raises SealBroken when no key opens it."""
-    try:
+    with _refusal(what):
         return _keys().rotate(sealed.encode()).decode()
-    except InvalidToken:
-        raise SealBroken(what=what) from None
 
 
 def is_current(sealed: str) -> bool:
     """Tell whether a secret is sealed with the first key."""
+    from cryptography.fernet import InvalidToken
+
     try:
         _fernets()[0].decrypt(sealed.encode())
     except InvalidToken:
@@ -71,11 +76,25 @@ def is_current(sealed: str) -> bool:
     return True
 
 
+@contextmanager
+def _refusal(what: Any) -> Iterator[None]:
+    from cryptography.fernet import InvalidToken
+
+    try:
+        yield
+    except InvalidToken:
+        raise SealBroken(what=what) from None
+
+
 def _keys() -> MultiFernet:
+    from cryptography.fernet import MultiFernet
+
     return MultiFernet(_fernets())
 
 
 def _fernets() -> list[Fernet]:
+    from cryptography.fernet import Fernet
+
     texts = settings.CREDENTIALS_KEYS or [settings.SECRET_KEY]
     digests = (hashlib.sha256(b"provisioning.credentials" + text.encode()).digest() for text in texts)
     return [Fernet(base64.urlsafe_b64encode(digest)) for digest in digests]

@@ -1,4 +1,4 @@
-"""The probes of what every installation has: database, settings, clock, secrets."""
+"""Doctor checks of every installation: migrations, writing, settings, clock, secrets."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from apps.system.doctor import Finding, Probe, fail, first_line, ok, warn
-from apps.system.rotation import survey
+from apps.system.disk import write_fault
+from apps.system.doctor import Check, Finding, fail, first_line, ok, warn
+from apps.system.key_rotation import survey
 
-MOST_SKEW_SECONDS = 2.0
+MAX_SKEW_SECONDS = 2.0
 SYNCHRONISE = "Let a time service (chrony, systemd-timesyncd) set the clocks of all nodes and of the database."
 
 
-def look_at_migrations() -> list[Finding]:
-    """See whether the tables are those of this version."""
+def check_migrations() -> list[Finding]:
+    """Check whether the tables are those of this version."""
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if not missing:
@@ -29,10 +30,12 @@ def look_at_migrations() -> list[Finding]:
     return [fail("migrations", f"Not applied: {names}{more}.", "Run `manage.py migrate`.")]
 
 
-def look_whether_writable() -> list[Finding]:
-    """See whether the database takes a write; one that changes no row is enough."""
+def check_writing() -> list[Finding]:
+    """Check whether the database takes a write; one that changes no row is enough."""
+    if fault := write_fault():
+        return [fail("writing", fault, "Free space on that disk, or see the rights of the folder.")]
     if "django_migrations" not in connection.introspection.table_names():
-        return []  # there is nothing yet, as the probe before says
+        return []  # there are no tables yet, as the check of migrations says
     try:
         with connection.cursor() as cursor:
             cursor.execute("UPDATE django_migrations SET applied = applied WHERE id = 0")
@@ -45,12 +48,12 @@ def look_whether_writable() -> list[Finding]:
     return [ok("writing", "The database can be written.")]
 
 
-def look_at_settings() -> list[Finding]:
+def check_settings() -> list[Finding]:
     """Sum up `check --deploy`; a development machine is only held to `check`."""
     deployed = not settings.DEVELOPMENT
     found = [each for each in run_checks(include_deployment_checks=deployed) if each.level >= WARNING]
-    said = "`check --deploy`" if deployed else "`check`"
-    return [complaint(each) for each in found] or [ok("settings", f"{said} finds nothing wrong.")]
+    command = "`check --deploy`" if deployed else "`check`"
+    return [complaint(each) for each in found] or [ok("settings", f"{command} finds nothing wrong.")]
 
 
 def complaint(message: Any) -> Finding:
@@ -61,7 +64,7 @@ def complaint(message: Any) -> Finding:
     )
 
 
-def look_at_clock() -> list[Finding]:
+def check_clock() -> list[Finding]:
     """Compare the database's clock with this machine's."""
     if connection.vendor == "sqlite":
         return [ok("clock", "SQLite reads this machine's clock.")]
@@ -70,19 +73,19 @@ def look_at_clock() -> list[Finding]:
         cursor.execute("SELECT clock_timestamp()")
         theirs: datetime = cursor.fetchone()[0]
     ours = before + (timezone.now() - before) / 2
-    return [judged("clock", "This machine", (ours - theirs).total_seconds())]
+    return [clock_finding("clock", "This machine", (ours - theirs).total_seconds())]
 
 
-def judged(name: str, whose: str, ahead: float) -> Finding:
-    """Judge how far somebody's clock is ahead of the database's, in seconds."""
+def clock_finding(name: str, whose: str, ahead: float) -> Finding:
+    """Return what a clock that is `ahead` seconds of the database's means."""
     way = f"{abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'}"
-    if abs(ahead) > MOST_SKEW_SECONDS:
+    if abs(ahead) > MAX_SKEW_SECONDS:
         return warn(name, f"{whose} is {way} the database's clock.", SYNCHRONISE)
     return ok(name, f"{whose} agrees with the database's clock.")
 
 
-def look_at_secrets() -> list[Finding]:
-    """See whether every sealed secret can be opened, with the first key."""
+def check_secrets() -> list[Finding]:
+    """Check whether every encrypted secret can be decrypted, with the first key."""
     counts = survey()
     broken = [name for count in counts for name in count.broken]
     outdated = sum(count.outdated for count in counts)
@@ -91,16 +94,16 @@ def look_at_secrets() -> list[Finding]:
         for name in broken
     ]
     if outdated:
-        said = f"{outdated} are sealed with another key than the first of CREDENTIALS_KEYS."
-        found.append(warn("secrets", said, "Run `manage.py rotate_secrets` before that key is taken away."))
+        text = f"{outdated} are encrypted with another key than the first of CREDENTIALS_KEYS."
+        found.append(warn("secrets", text, "Run `manage.py rotate_secrets` before that key is taken away."))
     current = sum(count.current for count in counts)
     return found or [ok("secrets", f"All {current} can be opened with the first key.")]
 
 
-PROBES = [
-    Probe(name="migrations", look=look_at_migrations),
-    Probe(name="writing", look=look_whether_writable),
-    Probe(name="settings", look=look_at_settings, needs_database=False),
-    Probe(name="clock", look=look_at_clock),
-    Probe(name="secrets", look=look_at_secrets, seconds=60),
+CHECKS = [
+    Check(name="migrations", look=check_migrations),
+    Check(name="writing", look=check_writing),
+    Check(name="settings", look=check_settings, needs_database=False),
+    Check(name="clock", look=check_clock),
+    Check(name="secrets", look=check_secrets, seconds=60),
 ]

@@ -1,0 +1,1 @@
+"""The ASGI front: receives requests on the event loop, runs the synchronous application in threads."""
