@@ -1,44 +1,66 @@
-"""Every setting, read from the environment; `README.md` lists the ones a deployment gives."""
+"""Every setting, read from the environment; `docs/configuration.md` lists the ones a deployment gives.
 
+Bad values, and outside development unsafe ones, end whatever loads the settings with one sentence for each.
+"""
+
+import gc
 import os
+import sys
 import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-import environ
+from csp import constants as csp
 
-from provisioning import __version__
+from apps.system import deployment
+from provisioning import __version__, memory, private_files, unused_imports
+from provisioning.console import UNFOLD  # noqa: F401 - read by the theme
+from provisioning.environment import Environment
+from provisioning.logs import logging_for
+from provisioning.postgresql import POSTGRESQL_OPTIONS
+from provisioning.rest_api import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - read by the frameworks
 
-env = environ.Env()
+# Until all apps are loaded (SiteConfig): little of what is imported is garbage, and looking for it takes time.
+gc.disable()
+unused_imports.hide()
+
+env = Environment(os.environ)
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var")))
+VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var")
 VERSION = __version__
 
-# "development" is what `make run` and the suite use; everything else is production, and the system checks hold it so.
-ENVIRONMENT = env.str("ENVIRONMENT", "production")
+# "development" is what `make run` and the suite use.
+ENVIRONMENT = env.choice("ENVIRONMENT", "production", ["production", "development"])
 DEVELOPMENT = ENVIRONMENT == "development"
-DEFAULT_SECRET_KEY = "development-only-secret-key-that-no-deployment-may-use"  # noqa: S105
+DEFAULT_SECRET_KEY = deployment.DEVELOPMENT_KEY
 
-DEBUG = env.bool("DEBUG", False)
-SECRET_KEY = env.str("SECRET_KEY", DEFAULT_SECRET_KEY)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEVELOPMENT else [])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-PORT = env.int("PORT", 8083)
-NODES = env.int("NODES", 1)
+DEBUG = env.flag("DEBUG", False)
+SECRET_KEY = env.secret("SECRET_KEY", DEFAULT_SECRET_KEY)
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["*"] if DEVELOPMENT else [])
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
+# How many proxies stand in front: so many entries of X-Forwarded-For, from its right end, are believed.
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, minimum=0, maximum=10)
+PORT = env.integer("PORT", 8083, minimum=1, maximum=65535)
+NODES = env.integer("NODES", 1, minimum=1, maximum=1000)
 
-# Where each process of this node keeps the times it measures, for GET /metrics to add up.
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(VAR_DIR / "metrics"))
-Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
+# With these variables prometheus_client would keep its numbers in memory-mapped files, which end a process when the
+# disk is full; apps.system.measurements adds up the processes of a node without them, in this file.
+for name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+    os.environ.pop(name, None)
+MEASUREMENTS = VAR_DIR / "measurements.json"
 
 INSTALLED_APPS = [
     "apps.workflows",
     "apps.taskservs",
     "apps.servers",
+    "apps.emulator",
     "apps.providers",
     "apps.operations",
     "apps.workspaces",
     "apps.accounts",
     "apps.system",
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
     "provisioning.apps.SiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -53,11 +75,18 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_q",
     "axes",
+    "csp",
 ]
 
 MIDDLEWARE = [
+    "apps.system.middleware.MeasuredRequests",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "apps.system.middleware.KnownHost",
+    "apps.system.middleware.KnownOrigin",
+    "apps.system.middleware.PrivateAnswers",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "apps.system.middleware.ConsolePolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -66,11 +95,19 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "apps.accounts.middleware.RateLimitPages",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
+if DEVELOPMENT:
+    MIDDLEWARE.insert(0, "apps.system.request_log.RequestLog")
 
 ROOT_URLCONF = "provisioning.urls"
-WSGI_APPLICATION = "provisioning.wsgi.application"
+ASGI_APPLICATION = "provisioning.asgi.application"
+# Of each process of the web server: the threads that answer requests, and the event streams that one user may open.
+WEB_THREADS = env.integer("WEB_THREADS", 16, minimum=2, maximum=256)
+STREAMS_PER_USER = env.integer("STREAMS_PER_USER", 200, minimum=1, maximum=4096)
+# A request's body must be complete within so many seconds.
+BODY_SECONDS = env.number("BODY_SECONDS", 10, minimum=0.1, maximum=600)
 APPEND_SLASH = False
 TEMPLATES = [
     {
@@ -88,10 +125,9 @@ TEMPLATES = [
 ]
 
 # ── database ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/provisioning.sqlite3")}
+DATABASES = {"default": env.database("DATABASE_URL", VAR_DIR / "provisioning.sqlite3")}
 DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    VAR_DIR.mkdir(parents=True, exist_ok=True)
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
@@ -100,10 +136,13 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, for a database in memory has one connection only, and some tests are about two.
     test_name = str(Path(tempfile.gettempdir()) / f"provisioning-test-{os.getpid()}.sqlite3")
     DATABASES["default"]["TEST"] = {"NAME": test_name}
+else:
+    DATABASES["default"]["OPTIONS"] = POSTGRESQL_OPTIONS | DATABASES["default"].get("OPTIONS", {})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # ── people ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = ["apps.accounts.hashing.LimitedPBKDF2PasswordHasher"]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -115,14 +154,23 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/admin/"
 
 TOKEN_LIFETIME = timedelta(hours=24)
 REFRESH_TOKEN_LIFETIME = timedelta(days=30)
-SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": TOKEN_LIFETIME, "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME}
+# For so long after its first use a refresh token gets the same successor: two tabs, or a client that asks again.
+REFRESH_GRACE_SECONDS = 10
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": TOKEN_LIFETIME,
+    "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
+    "LEEWAY": 30,  # seconds by which the clock of the node that signed may be ahead
+}
 
-# Failed logins are counted for each pair of user name and address; AXES_* are django-axes' own settings.
-AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURE_LIMIT", 5)
-AXES_COOLOFF_TIME = timedelta(seconds=env.int("LOGIN_COOLOFF_SECONDS", 300))
+# Failed logins are counted for each pair of user name and address, and for each address, where an IPv6 /64 counts as
+# one; AXES_* are django-axes' own.
+LOGIN_ADDRESS_FAILURE_LIMIT = env.integer("LOGIN_ADDRESS_FAILURE_LIMIT", 30, minimum=1, maximum=100_000)
+AXES_FAILURE_LIMIT = env.integer("LOGIN_FAILURE_LIMIT", 5, minimum=1, maximum=1000)
+AXES_COOLOFF_TIME = timedelta(seconds=env.integer("LOGIN_COOLOFF_SECONDS", 300, minimum=1, maximum=604_800))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
@@ -130,57 +178,19 @@ AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_CALLABLE = "apps.accounts.lockout.answer_lockout"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
-AXES_IPWARE_PROXY_COUNT = env.int("TRUSTED_PROXIES", 0) or None
+AXES_HANDLER = "apps.accounts.limiter.LoginLimiter"
+AXES_CLIENT_IP_CALLABLE = "apps.system.client_address.client_network"
+AXES_CLIENT_STR_CALLABLE = "apps.accounts.limiter.describe_client"
 
 # ── the API ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.accounts.api.authentication.TokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["apps.system.api.permissions.HasNamedPermission"],
-    "DEFAULT_PARSER_CLASSES": ["apps.system.api.parsing.JSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["apps.system.api.rendering.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "apps.system.api.rendering.AlwaysJSON",
-    "DEFAULT_SCHEMA_CLASS": "apps.system.api.schema.Schema",
-    "EXCEPTION_HANDLER": "apps.system.api.errors.answer_error",
-    "DEFAULT_METADATA_CLASS": None,
-    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%SZ",
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-}
 MAX_BODY_BYTES = 1024 * 1024
-
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Provisioning API",
-    "DESCRIPTION": "Create servers, install services on them and run workflows; every change is an operation.",
-    "VERSION": VERSION,
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},  # asks no server on the internet
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "SCHEMA_PATH_PREFIX": "/v1",
-    "ENUM_NAME_OVERRIDES": {
-        "Health": ["healthy", "unhealthy"],
-        "OperationStatus": "apps.operations.models.Operation.Status",
-        "ServerStatus": "apps.servers.models.Server.Status",
-        "StepStatus": "apps.workflows.models.Step.Status",
-        "TaskservStatus": "apps.taskservs.models.Taskserv.Status",
-        "Level": "apps.operations.models.Event.Level",
-    },
-    "PREPROCESSING_HOOKS": ["apps.system.api.schema.only_documented_paths"],
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "apps.system.api.schema.answers_are_complete",
-    ],
-}
 
 # ── the engine ────────────────────────────────────────────────────────────────────────────────────────────────────────
 OPERATIONS = {
-    "lease_seconds": env.int("LEASE_SECONDS", 12),
+    "lease_seconds": env.integer("LEASE_SECONDS", 12, minimum=2, maximum=3600),
     "cancel_wait_seconds": 5,
     "max_crashes": 3,
-    "keep_days": env.int("KEEP_DAYS", 90),
+    "keep_days": env.integer("KEEP_DAYS", 90, minimum=1, maximum=36_500),
     "retry_base_seconds": 1.0,
     "retry_cap_seconds": 60.0,
 }
@@ -188,8 +198,8 @@ OPERATIONS = {
 Q_CLUSTER = {
     "name": "provisioning",
     "orm": "default",
-    "broker_class": "apps.operations.cluster.broker.OperationsBroker",
-    "workers": env.int("WORKERS", 2),
+    "broker_class": "apps.operations.queue.broker.OperationsBroker",
+    "workers": env.integer("WORKERS", 2, minimum=1, maximum=256),
     "queue_limit": 2,
     "bulk": 2,
     "poll": 0,
@@ -209,22 +219,42 @@ Q_CLUSTER = {
 
 # ── providers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 # Secrets that seal the providers' credentials: the first seals, all open. Without any, SECRET_KEY does.
-CREDENTIALS_KEYS = env.list("CREDENTIALS_KEYS", default=[])
+CREDENTIALS_KEYS = env.secrets("CREDENTIALS_KEYS")
 # Put on the machines we create, so that two installations on one cloud account never touch each other's.
-INSTALLATION = env.str("INSTALLATION", "provisioning")
-# A second create is only sent when this long has passed since an answer was lost and the machine was still not found.
-DOUBT_SECONDS = env.int("DOUBT_SECONDS", 30)
+INSTALLATION = env.label("INSTALLATION", "provisioning")
+# For how long a machine whose order got no answer is looked up before it is ordered again.
+ORDER_LOOKUP_SECONDS = env.integer("ORDER_LOOKUP_SECONDS", 30, minimum=0, maximum=3600)
 # The image that machines on this host's container engine are made from: its label or reference.
-LOCAL_IMAGE = env.str("LOCAL_IMAGE", "debian-12")
-# The addresses that those machines get, in a network of their own.
-LOCAL_SUBNET = env.str("LOCAL_SUBNET", "10.87.0.0/16")
-# For so long a machine may look as before after it was told to start, stop or reboot.
-SETTLE_SECONDS = env.int("SETTLE_SECONDS", 20)
-EMULATOR = env.bool("EMULATOR", DEVELOPMENT)
-EMULATOR_STATE = Path(env.str("EMULATOR_STATE", str(VAR_DIR / "emulator.sqlite3")))
+LOCAL_IMAGE = env.text("LOCAL_IMAGE", "debian-12")
+# The engine's network that those machines are in, and its addresses where we make it.
+LOCAL_NETWORK = env.label("LOCAL_NETWORK", "provisioning")
+LOCAL_SUBNET = env.network("LOCAL_SUBNET", "10.87.0.0/16")
+# For how long a cloud may show a machine's old state after a start, stop or reboot.
+POWER_STATE_LAG_SECONDS = env.integer("POWER_STATE_LAG_SECONDS", 20, minimum=0, maximum=3600)
+EMULATOR = env.flag("EMULATOR", DEVELOPMENT)
+EMULATOR_STATE = env.path("EMULATOR_STATE", VAR_DIR / "emulator.sqlite3")
 # What stands behind its machines: `containers`, `none`, or `auto`: containers where this machine has an engine.
-EMULATOR_MACHINES = env.str("EMULATOR_MACHINES", "auto")
-EMULATOR_BOOT_SECONDS = env.float("EMULATOR_BOOT_SECONDS", 2.0)
+EMULATOR_MACHINES = env.choice("EMULATOR_MACHINES", "auto", ["auto", "containers", "none"])
+EMULATOR_BOOT_SECONDS = env.number("EMULATOR_BOOT_SECONDS", 2.0, minimum=0, maximum=3600)
+
+# ── taskservs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# Directories of the servers below which an option of a taskserv may name one, besides the taskserv's own.
+TASKSERV_DIRECTORIES = env.directories("TASKSERV_DIRECTORIES")
+# The operator's own catalogs, the first before the others; workspaces below the roots have theirs in `taskservs/`.
+TASKSERV_PATHS = env.directories("TASKSERV_PATHS")
+TASKSERV_WORKSPACE_ROOTS = env.directories("TASKSERV_WORKSPACE_ROOTS")
+# Where servers get packages from, for machines without internet: a proxy, mirrors and the keys that sign them.
+TASKSERV_PACKAGE_SOURCES = env.package_sources("TASKSERV_PACKAGE_SOURCES")
+# Whether roles of those catalogs may run something on the controller: lookups, delegation to it, plugins.
+TASKSERV_TRUST_ROLES = env.flag("TASKSERV_TRUST_ROLES", False)
+# Below these directories, workflow definitions are read from `workflows/` in the path of each workspace.
+WORKFLOW_WORKSPACE_ROOTS = env.directories("WORKFLOW_WORKSPACE_ROOTS")
+# To how many servers at once one run of Ansible connects; more wait for their turn, task by task.
+ANSIBLE_FORKS = env.integer("ANSIBLE_FORKS", 10, minimum=1, maximum=500)
+# How many runs of Ansible a node has under way at once: by default what fits in a quarter of its memory, at most eight.
+ANSIBLE_RUNS = env.integer("ANSIBLE_RUNS", memory.ansible_runs(ANSIBLE_FORKS), minimum=1, maximum=1000)
+# How often each running taskserv is verified, in minutes; 0 never.
+TASKSERV_VERIFY_MINUTES = env.integer("TASKSERV_VERIFY_MINUTES", 60, minimum=0, maximum=10_080)
 
 # ── the rest ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 LANGUAGE_CODE = "en-us"
@@ -237,23 +267,32 @@ WHITENOISE_USE_FINDERS = DEVELOPMENT
 WHITENOISE_AUTOREFRESH = False
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
+# No inline script or style anywhere, and nothing of other origins; Swagger UI's and the admin's icons are data: images.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [csp.NONE],
+        **dict.fromkeys(("script-src", "style-src", "font-src", "connect-src", "form-action"), [csp.SELF]),
+        "img-src": [csp.SELF, "data:"],
+        **dict.fromkeys(("base-uri", "frame-ancestors", "object-src"), [csp.NONE]),
+    }
+}
+SSL_REDIRECT = env.flag("SSL_REDIRECT", True)
+HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000, minimum=0, maximum=315_360_000)
+HSTS_SUBDOMAINS = env.flag("HSTS_SUBDOMAINS", False)
+# Whether names below ours have HTTPS is the operator's to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if not DEVELOPMENT:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.int("TRUSTED_PROXIES", 0) else None
-    SECURE_SSL_REDIRECT = env.bool("SSL_REDIRECT", True)
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+    SECURE_SSL_REDIRECT = SSL_REDIRECT
     SECURE_REDIRECT_EXEMPT = [r"^health"]
-    SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 31_536_000)
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SECURE_HSTS_SECONDS = HSTS_SECONDS
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HSTS_SUBDOMAINS
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING")},
-    "loggers": {
-        "apps": {"level": env.str("LOG_LEVEL", "INFO")},
-        "django.request": {"level": env.str("LOG_LEVEL", "ERROR")},  # a 404 is an answer like any other
-        "botocore": {"level": "INFO"},  # at DEBUG it prints whole requests, key ids and session tokens among them
-    },
-}
+LOG_LEVEL = env.choice("LOG_LEVEL", "", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+LOGGING = logging_for(LOG_LEVEL, development=DEVELOPMENT)
+
+FAULTS = env.faults or ([] if DEVELOPMENT else deployment.faults(sys.modules[__name__]))
+if FAULTS:
+    raise SystemExit("\n".join(["The service cannot start with these settings:", *map(str, FAULTS)]))
+private_files.make_private(VAR_DIR, ours=VAR_DIR == BASE_DIR / "var")

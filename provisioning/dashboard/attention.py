@@ -1,0 +1,15 @@
+"""Lines of the dashboard that ask somebody to look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Something that needs somebody: what, how many, and where it is listed."""
+
+    text: str
+    count: int
+    address: str
+    level: str = "warning"

@@ -1,0 +1,134 @@
+"""What the dashboard tells of servers, their price and their accounts."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count
+from django.utils import timezone
+
+from apps.providers.models import CloudAccount, Plan
+from apps.servers.models import Drift, Orphan, Server
+from apps.system.admin import list_of
+from provisioning.dashboard.attention import Attention
+
+SOON = timedelta(days=7)
+ORDER = [status.value for status in Server.Status]
+
+
+# The groups are those of the index `server_groups`, which holds all that is counted; names come after the counting.
+COUNTS = """
+SELECT servers.*, workspace.name AS workspace FROM (
+    SELECT workspace_id, account_id, provider, status, drift, size, plan, zone, COUNT(*) AS count,
+    COUNT(CASE WHEN expires_at <= %s THEN 1 END) AS expiring
+    FROM servers_server GROUP BY workspace_id, account_id, provider, status, drift, size, plan, zone
+) AS servers JOIN workspaces_workspace AS workspace ON workspace.id = servers.workspace_id
+"""
+
+
+def panels() -> dict[str, Any]:
+    """Count servers by state, provider, workspace and price: two queries at any size."""
+    rows = counts()
+    states: Counter[str] = Counter()
+    providers: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    drift: Counter[str] = Counter()
+    for row in rows:
+        states[row["status"]] += row["count"]
+        providers[row["provider"]][row["status"]] += row["count"]
+        if row["drift"]:
+            drift[row["drift"]] += row["count"]
+    return {
+        "servers": {
+            "total": sum(states.values()),
+            "address": list_of(Server),
+            "states": [
+                (state, states[state], list_of(Server, status__exact=state)) for state in ORDER if states[state]
+            ],
+            "providers": [provider_row(name, counts) for name, counts in sorted(providers.items())],
+        },
+        "drift": drift,
+        "expiring": sum(row["expiring"] for row in rows),
+        "money": money(rows),
+    }
+
+
+def counts() -> list[dict[str, Any]]:
+    """Count servers, and those that expire soon, in groups of what the panels tell apart; one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTS, [connection.ops.adapt_datetimefield_value(timezone.now() + SOON)])
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def provider_row(name: str, counts: Counter[str]) -> dict[str, Any]:
+    """Return one provider's servers."""
+    states = [
+        (state, counts[state], list_of(Server, provider=name, status__exact=state)) for state in ORDER if counts[state]
+    ]
+    return {"name": name, "total": sum(counts.values()), "address": list_of(Server, provider=name), "states": states}
+
+
+def money(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Add up what servers cost a month, by workspace and currency; those whose price is not known are counted."""
+    names = {row["size"] or row["plan"] for row in rows}
+    plans = Plan.objects.filter(account__in={row["account_id"] for row in rows}, name__in=names)
+    prices = {(plan.account_id, plan.name): plan for plan in plans}
+    sums: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+    totals: Counter[str] = Counter()
+    unknown = 0
+    for row in rows:
+        plan = prices.get((row["account_id"], row["size"] or row["plan"]))
+        price = plan.price_in(row["zone"]) if plan else None
+        if price is None:
+            unknown += row["count"]
+            continue
+        cents = int(Decimal(price["monthly"]) * 100) * row["count"]
+        sums[row["workspace"], row["workspace_id"]][price["currency"]] += cents
+        totals[price["currency"]] += cents
+    workspaces = sorted(sums.items(), key=lambda each: -sum(each[1].values()))
+    return {
+        "total": amounts(totals),
+        "workspaces": [
+            (name, amounts(each), list_of(Server, workspace__id__exact=key)) for (name, key), each in workspaces[:6]
+        ],
+        "unknown": unknown,
+    }
+
+
+def amounts(cents: Counter[str]) -> str:
+    """Write sums of money, one for each currency."""
+    return " + ".join(f"{value / 100:,.2f} {currency}" for currency, value in sorted(cents.items())) or "0"
+
+
+def attention(shown: dict[str, Any]) -> list[Attention]:
+    """Say which servers need somebody."""
+    failed = next((count for state, count, _ in shown["servers"]["states"] if state == "failed"), 0)
+    found = [Attention("failed", failed, list_of(Server, status__exact="failed"), "error")] if failed else []
+    for value, count in sorted(shown["drift"].items()):
+        label = Drift(value).label if value in Drift.values else value
+        found.append(Attention(f"drifted: {label}", count, list_of(Server, drift__exact=value)))
+    if shown["expiring"]:
+        verb = "expires" if shown["expiring"] == 1 else "expire"
+        found.append(Attention(f"{verb} within 7 days", shown["expiring"], list_of(Server, expiry="week"), "info"))
+    return [
+        Attention(f"server{'' if one.count == 1 else 's'} {one.text}", one.count, one.address, one.level)
+        for one in found
+    ]
+
+
+def of_accounts(*, may_open: bool) -> list[Attention]:
+    """Say which accounts do not work, and how many machines belong to no server: one query."""
+    accounts = CloudAccount.objects.annotate(strays=Count("orphans"))
+    found = []
+    broken = [account for account in accounts if account.enabled and account.problem]
+    strays = sum(account.strays for account in accounts)
+    if strays:
+        found.append(Attention(f"orphaned machine{'' if strays == 1 else 's'}", strays, list_of(Orphan)))
+    for account in broken:
+        address = list_of(CloudAccount).removesuffix("?") if may_open else ""
+        found.append(Attention(f"{account} does not work: {account.problem}", 1, address, "error"))
+    return found
