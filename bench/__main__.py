@@ -7,7 +7,10 @@ import subprocess
 import sys
 import tempfile
 
-NAMES = ("api", "boots", "engine", "claims")
+NAMES = (
+    *("api", "boots", "engine", "claims", "front", "followers", "lists", "retention", "scaling"),
+    *("idle", "logins", "workflows", "console", "taskservs"),
+)
 
 
 def main(names: list[str]) -> None:

@@ -55,7 +55,7 @@ def prepare() -> tuple[dict[str, str], str]:
 
     from apps.accounts.models import TokenFamily, User
     from apps.accounts.services import issue
-    from apps.providers.models import Account
+    from apps.providers.models import CloudAccount
     from apps.servers.models import Server
     from apps.workspaces.models import Workspace
 
@@ -63,7 +63,7 @@ def prepare() -> tuple[dict[str, str], str]:
     user.groups.add(Group.objects.get(name="operator"))
     family = TokenFamily.objects.create(user=user, expires_at="2999-01-01T00:00:00Z")
     workspace = Workspace.objects.create(name="bench", path="/opt/bench")
-    account = Account.objects.create(provider="upcloud", name="bench", endpoint="http://127.0.0.1:9/1.3")
+    account = CloudAccount.objects.create(provider="upcloud", name="bench", endpoint="http://127.0.0.1:9/1.3")
     rows = [
         Server(
             workspace=workspace,

@@ -1,4 +1,7 @@
-"""Five hundred servers at once on two worker processes: waits hold none of them, states are asked for by list."""
+"""Five hundred servers at once on two worker processes, then three hundred more where there are a thousand.
+
+Waits hold no worker, states are asked for by list, and the first of a burst run before the last are ordered.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import re
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -18,6 +22,7 @@ import httpx
 import psycopg
 
 SERVERS, BOOT_SECONDS, PROMISED_SECONDS = 500, 30, 60
+CROWD, BURST, BURST_BOOT_SECONDS, PATIENCE = 1000, 300, 2, 600
 
 
 def main() -> None:
@@ -47,10 +52,13 @@ def scratch_database(url: str) -> Iterator[str]:
 
 def serve(environment: dict[str, str], port: int) -> None:
     """Serve the project while the servers boot."""
-    service = subprocess.Popen([sys.executable, "manage.py", "dev"], env=environment, stdout=subprocess.DEVNULL)
+    service = subprocess.Popen(
+        [sys.executable, "manage.py", "dev"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client:
             run(client)
+            burst(client)
     finally:
         service.send_signal(signal.SIGINT)
         service.wait(30)
@@ -60,9 +68,7 @@ def run(client: httpx.Client) -> None:
     """Submit, wait and print."""
     log_in(client)
     begin = time.monotonic()
-    for number in range(SERVERS):
-        body = {"workspace": "production", "provider": "upcloud", "plan": "1xCPU-1GB", "zone": "de-fra1"}
-        client.post("/v1/servers/create", json={**body, "hostname": f"web-{number}"}).raise_for_status()
+    submit(client, "web", SERVERS)
     submitted = time.monotonic()
     while (states := count(client))["running"] < SERVERS and time.monotonic() - submitted < 3 * PROMISED_SECONDS:
         time.sleep(0.5)
@@ -73,8 +79,51 @@ def run(client: httpx.Client) -> None:
         print(f"  {times:>5} × {call}")
 
 
+def submit(client: httpx.Client, name: str, servers: int) -> list[str]:
+    """Ask for servers, one after the other; returns the operations' ids."""
+    body = {"workspace": "production", "provider": "upcloud", "plan": "1xCPU-1GB", "zone": "de-fra1"}
+    ids = []
+    for number in range(servers):
+        answer = client.post("/v1/servers/create", json={**body, "hostname": f"{name}-{number}"}).raise_for_status()
+        ids.append(answer.json()["id"])
+    return ids
+
+
+def burst(client: httpx.Client) -> None:
+    """Bring the account to a thousand machines, submit a burst, and print after how long its servers ran."""
+    limits = dict.fromkeys(("cores", "memory", "public_ipv4"), 10**9)
+    settings = {"boot_seconds": BURST_BOOT_SECONDS, "resource_limits": limits}
+    client.post("/emulator/control/settings", json=settings).raise_for_status()
+    submit(client, "crowd", CROWD - SERVERS)
+    give_up = time.monotonic() + PATIENCE
+    while count(client)["running"] < CROWD and time.monotonic() < give_up:
+        time.sleep(0.5)
+    begin, ordered = time.monotonic(), orders(client)
+    waiting = set(submit(client, "burst", BURST))
+    ended: list[float] = []
+    behind = 0
+    while len(ended) < BURST and time.monotonic() < give_up:
+        done = client.get(
+            "/v1/operations", params={"status": "completed", "ordering": "-created_at", "per_page": BURST}
+        )
+        fresh = {one["id"] for one in done.json()} & waiting
+        if fresh and not ended:
+            behind = BURST - (orders(client) - ordered)
+        ended += [time.monotonic() - begin for _ in fresh]
+        waiting -= fresh
+        time.sleep(0.25)
+    print(f"\n{BURST} more, that boot for {BURST_BOOT_SECONDS} s, where there are {CROWD}")
+    print(f"  seconds from the first submission: {ended[0]:.1f} until the first runs, with {behind} not ordered yet,")
+    print(f"  median {statistics.median(ended):.1f}, {ended[-1]:.1f} until {len(ended)} run")
+
+
+def orders(client: httpx.Client) -> int:
+    """Count the orders that the cloud has seen."""
+    return sum(times for call, times in calls(client).items() if re.fullmatch(r"POST .*/server", call))
+
+
 def log_in(client: httpx.Client) -> None:
-    """Wait for the service and its catalogue, then log in."""
+    """Wait for the service and its catalog, then log in."""
     give_up = time.monotonic() + 90
     while time.monotonic() < give_up:
         try:

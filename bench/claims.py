@@ -10,7 +10,7 @@ from typing import Any
 from bench.stage import database
 
 TIMES = 200
-MOST = 2
+BATCH = 2
 WAITING, DUE, FINISHED = 200_000, 200_000, 1_000_000
 PLACES = 10
 COLUMNS = {
@@ -18,7 +18,7 @@ COLUMNS = {
     "kind": "'server.create'",
     "workspace_id": "CASE number % 2 WHEN 0 THEN 1 ELSE 2 + number / 2 % ({places} - 1) END",  # half in one
     "target": "''",
-    "lane": "'account:' || number % 7",
+    "limit_key": "'account:' || number % 7",
     "check_mode": "{false}",
     "params": "'{{}}'",
     "status": "'{status}'",
@@ -27,10 +27,10 @@ COLUMNS = {
     "lease_owner": "''",
     "fence": "0",
     "state": "'{{}}'",
-    "note": "''",
-    "woken": "{false}",
-    "crashes": "0",
-    "tries": "0",
+    "status_message": "''",
+    "wake_requested": "{false}",
+    "crash_count": "0",
+    "attempts": "0",
     "time_limit": "1800",
     "created_at": "{now}",
     "updated_at": "{now}",
@@ -63,7 +63,7 @@ def main() -> None:
 
 def report(vendor: str) -> None:
     """Print what a claim costs in each state, and the ratio to the first."""
-    print(f"\nclaims.claim(most={MOST}), {vendor}, {PLACES} workspaces, median of {TIMES}")
+    print(f"\nleases.claim(max_count={BATCH}), {vendor}, {PLACES} workspaces, median of {TIMES}")
     base = 0.0
     for title in states(vendor):
         times = [one_claim() for _ in range(TIMES + 20)][20:]
@@ -116,14 +116,14 @@ def one_claim() -> float:
     """Claim, and take the claim back; seconds of the claim alone."""
     from django.db import transaction
 
-    from apps.operations import claims
+    from apps.operations.queue import leases
 
     with transaction.atomic():
         begin = time.perf_counter()
-        leases = claims.claim(owner="bench", most=MOST)
+        claimed = leases.claim(owner="bench", max_count=BATCH)
         took = time.perf_counter() - begin
         transaction.set_rollback(True)
-    assert len(leases) == MOST
+    assert len(claimed) == BATCH
     return took
 
 
@@ -131,11 +131,11 @@ def plan(vendor: str) -> None:
     """Print how the database does it, with all those rows."""
     from django.db import connection, transaction
 
-    from apps.operations import claims
+    from apps.operations.queue import leases
 
     print(f"\nThe plan of it, {vendor}")
     with transaction.atomic(), connection.execute_wrapper(explained):
-        claims.claim(owner="bench", most=MOST)
+        leases.claim(owner="bench", max_count=BATCH)
         transaction.set_rollback(True)
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import random
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+
+from bench.processes import running
 
 SAMPLES = 100
 PATIENCE = 120
@@ -60,40 +58,10 @@ def until(done: Any, pause: float) -> None:
         time.sleep(pause)
 
 
-@contextmanager
-def workers(peer: Any) -> Iterator[None]:
-    """Run the contender's worker processes; their words are shown when something goes wrong."""
-    log = Path(os.environ["VAR_DIR"]) / "workers.log"
+def workers(peer: Any) -> AbstractContextManager[None]:
+    """Run the contender's worker processes."""
     folder = Path(sys.executable).parent
-    with log.open("w") as words:
-        started = [
-            subprocess.Popen(
-                [folder / command[0], *command[1:]], stdout=words, stderr=subprocess.STDOUT, start_new_session=True
-            )
-            for command in peer.COMMANDS
-        ]
-    try:
-        yield
-    except BaseException:
-        print(log.read_text()[-3000:], file=sys.stderr)
-        raise
-    finally:
-        for process in started:
-            end(process)
-
-
-def end(process: subprocess.Popen) -> None:
-    """Stop a worker in order, then whatever is left of its group."""
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+    return running([[folder / command[0], *command[1:]] for command in peer.COMMANDS])
 
 
 def clear() -> None:

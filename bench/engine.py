@@ -24,8 +24,8 @@ PEERS = ("ours", "huey", "dramatiq", "procrastinate", "stock", "rq_simple", "cel
 def main() -> None:
     """Race all on PostgreSQL, which needs Redis too and empties its database 15; on SQLite, ours alone."""
     with database() as vendor:
-        wanted = os.environ.get("BENCH_PEERS", "").split(",")
-        names = [name for name in PEERS if name in wanted or wanted == [""]] if vendor == "postgresql" else ["ours"]
+        chosen = os.environ.get("BENCH_PEERS", "").split(",")
+        names = [name for name in PEERS if name in chosen or chosen == [""]] if vendor == "postgresql" else ["ours"]
         rounds = [{name: turn(name, "throughput") for name in names} for _ in range(ROUNDS)]
         show_rates(vendor, rounds)
         show_latencies(vendor, {name: turn(name, "latency") for name in names})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -13,7 +15,22 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what `bench.peers.ours` submits."""
-        from apps.operations.registry import Kind, register
-        from apps.operations.steps import Done
+        from apps.operations import services
+        from apps.operations.handler_api import Done
+        from apps.operations.registry import OperationKind, register_kinds
+        from apps.workspaces.services import workspace_named
 
-        register([Kind(name="bench.instant", title="End at once", run=lambda context: Done({"answer": 42}))])
+        def submit(*, workspace: str, actor: Any, number: int, parent: Any = None) -> Any:
+            """Submit a step of `bench.workflows`."""
+            place = parent.workspace if parent else workspace_named(workspace)
+            params = {"number": number}
+            return services.submit(kind="bench.step", workspace=place, actor=actor, params=params, parent=parent)
+
+        register_kinds(
+            [
+                OperationKind(name="bench.instant", title="End at once", run=lambda context: Done({"answer": 42})),
+                OperationKind(
+                    name="bench.step", title="A step", run=lambda context: Done({"answer": 42}), submit=submit
+                ),
+            ]
+        )

@@ -3,6 +3,7 @@
 import os
 
 from provisioning import settings as ours
+from provisioning import unused_imports
 from provisioning.settings import *  # noqa: F403
 
 PEER = os.environ.get("BENCH_PEER", "")
@@ -13,5 +14,6 @@ HUEY = {"huey_class": "huey.RedisHuey", "name": "bench", "url": REDIS, "immediat
 if PEER == "stock":
     Q_CLUSTER = {"name": "stock", "orm": "default", "workers": 2}
 if PEER in ("", "procrastinate") and ours.DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    unused_imports.show()  # it needs one of them
     INSTALLED_APPS.append("procrastinate.contrib.django")
     PROCRASTINATE_IMPORT_PATHS = ["bench.peers.procrastinate"]
