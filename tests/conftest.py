@@ -1,28 +1,44 @@
-"""The cast and the stage: alice operates, bob only reads, charlie is nobody; the worker is played by `run_worker`."""
+"""Fixtures for all tests: alice is an operator, bob a viewer, charlie has no role; `run_worker` acts as the worker."""
 
 import itertools
 import time
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group
 from rest_framework.test import APIClient
 
 from apps.accounts.models import TokenFamily, User
 from apps.accounts.services import issue
-from apps.operations import claims, runner
 from apps.operations.models import Operation
-from apps.providers.services import refresh_catalogue, register_account
+from apps.operations.queue import leases
+from apps.operations.worker import runner
+from apps.providers.services import register_account
 from apps.workspaces.models import Workspace
+from tests.providers.catalogs import read_catalog
 
-pytest_plugins = ["tests.strict", "tests.providers.emulator_fixtures", "tests.providers.clouds.fixtures"]
+pytest_plugins = [
+    "tests.strict",
+    "tests.database_only",
+    "tests.spread",
+    "tests.providers.emulator_fixtures",
+    "tests.providers.clouds.fixtures",
+    "tests.taskservs.machines",
+    "tests.taskservs.playing",
+    "tests.taskservs.role_runs",
+]
 
 PASSWORD = "correct-horse-battery-staple"
 
 
 @pytest.fixture(autouse=True)
-def fast_passwords(settings):
-    """Hash quickly; the strength of the hash is Django's own to test."""
+def fast_settings(settings):
+    """Hash quickly, and look for a static file when one is asked for: each test client would scan for all of them.
+
+    The strength of the hash is Django's own to test; the scan is made by the web servers that tests start.
+    """
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 def user(name, role=None):
@@ -50,6 +66,12 @@ def charlie(db):
 @pytest.fixture
 def dora(db):
     return user("dora", "developer")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_var_dir(tmp_path_factory):
+    """Keep this process's files away from those of others that run tests at the same time."""
+    settings.VAR_DIR = tmp_path_factory.mktemp("var")
 
 
 @pytest.fixture
@@ -88,11 +110,11 @@ def run_worker(db):
         for number in itertools.count():
             on_time = time.monotonic() < ends and number != rounds
             assert on_time, f"still unfinished: {list(Operation.objects.unfinished())}"
-            Operation.objects.unfinished().filter(lease_owner="").update(due_at=claims.in_seconds(-1))
-            leases = claims.claim(owner="the test's worker", most=100)
-            if not leases:
+            Operation.objects.unfinished().filter(lease_owner="").update(due_at=leases.in_seconds(-0.01))
+            claimed = leases.claim(owner="the test's worker", max_count=100)
+            if not claimed:
                 return
-            for lease in leases:
+            for lease in claimed:
                 runner.run(str(lease.operation_id), lease.fence)
             time.sleep(0.005 if number > 20 else 0)
 
@@ -101,13 +123,10 @@ def run_worker(db):
 
 @pytest.fixture
 def account(cloud, workspace, run_worker):
-    """An UpCloud account that reaches the emulator, its catalogue read."""
+    """An UpCloud account that reaches the emulator, its catalog known."""
     credentials = {"username": "emulator", "password": "emulator"}
     made = register_account(provider="upcloud", name="default", endpoint=cloud.url, credentials=credentials)
-    refresh_catalogue(account=made)
-    run_worker()
-    Operation.objects.all().delete()
-    made.refresh_from_db()
+    read_catalog(made, run_worker)
     return made
 
 

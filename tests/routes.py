@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from django.urls import URLPattern, get_resolver
+from django.utils.module_loading import import_string
 
 EXAMPLES = {"id": "550e8400-e29b-41d4-a716-446655440000", "name": "upcloud"}
 
@@ -49,6 +50,6 @@ def walk(patterns, prefix="/"):
 
 
 def of(path, view):
-    shown = getattr(view, "cls", None) or view.view_class
+    shown = import_string(view.imports) if hasattr(view, "imports") else getattr(view, "cls", None) or view.view_class
     actions = getattr(view, "actions", None) or {"get": "get"}
     return [Route(method.upper(), path, shown, action) for method, action in actions.items() if method != "head"]

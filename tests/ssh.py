@@ -35,11 +35,11 @@ class Client:
 
     @property
     def options(self):
-        told = OPTIONS | {
+        options = OPTIONS | {
             "UserKnownHostsFile": str(self.folder / "known_hosts"),
             "IdentityFile": str(self.folder / "key"),
         }
-        return [part for name, value in told.items() for part in ("-o", f"{name}={value}")]
+        return [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
 
     def run(self, server, command, *more, seconds=60):
         """Run a command as root on a server; gives what it printed, or fails with what it complained about."""

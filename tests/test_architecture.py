@@ -1,25 +1,30 @@
 """What holds for the whole project: style, layers, migrations, schema, sizes and deployment checks."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
+from dataclasses import fields
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 import yaml
 from django.core.management import call_command
 
+from apps.operations.registry import OperationKind
 from tests.reference import endpoints
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 SOURCES = [path for room in ("apps", "provisioning", "tests", "bench") for path in (ROOT / room).rglob("*.py")]
-MOST_LINES = 300
+MAX_LINES = 300
 
 
-def run(*command, **environment):
+def run(*command, seconds=120, **environment):
     return subprocess.run(
-        command, cwd=ROOT, env=environment or None, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env=environment or None, capture_output=True, text=True, timeout=seconds, check=False
     )
 
 
@@ -32,13 +37,77 @@ def test_it_keeps_its_style_and_its_layers(command):
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
 
 
+def test_it_has_true_types():
+    done = run(BIN / "mypy", "--no-error-summary", seconds=400)
+    assert done.returncode in (0, 1), done.stdout[-5000:] + done.stderr[-5000:]
+    assert [line for line in done.stdout.splitlines() if ": error: " in line] == []
+
+
 def test_it_has_a_migration_for_every_model(db):
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 
 def test_it_has_small_modules():
     sizes = {path: path.read_text().count("\n") for path in SOURCES if "migrations" not in path.parts}
-    assert {str(path): size for path, size in sizes.items() if size > MOST_LINES} == {}
+    assert {str(path): size for path, size in sizes.items() if size > MAX_LINES} == {}
+
+
+def test_it_reads_the_state_of_operations_by_its_types():
+    untyped = re.compile(r"\b(context|operation|workflow)\.state\b")
+    files = [path for path in (ROOT / "apps").rglob("*.py") if path.name not in ("progress.py", "handler_api.py")]
+    assert [str(path) for path in files if untyped.search(path.read_text())] == []
+
+
+def test_no_text_holds_the_markers_of_a_merge():
+    texts = [path for kind in ("md", "yaml", "yml", "html", "txt") for path in ROOT.rglob(f"*.{kind}")]
+    ours = [path for path in texts if not any(part.startswith((".", "var")) for part in path.relative_to(ROOT).parts)]
+    assert len(ours) > 50
+    assert [str(path) for path in ours if re.search(r"^(<{7}|>{7}) ", path.read_text(), re.M)] == []
+
+
+# ── docs/architecture.md ──────────────────────────────────────────────────────────────────────────────────────────────
+TEXT = (ROOT / "docs" / "architecture.md").read_text()
+
+
+def table(heading):
+    """Return the first column of the table with this heading, a list of names for each row."""
+    rows = TEXT.partition(f"\n| {heading} |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [re.findall(r"`([^`]+)`", row.split(" | ")[0]) for row in rows]
+
+
+def test_its_layers_are_those_of_the_contracts():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    apps, inside = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    assert table("Apps") == [layer.split(" | ") for layer in apps]
+    assert table("Module or package") == [layer.translate({40: "", 41: ""}).split(" | ") for layer in inside]
+    for name in (name for layer in table("Apps") for name in layer):
+        for picture in ("architecture.dot", "architecture.svg"):
+            assert name in (ROOT / "docs" / picture).read_text()
+
+
+def test_it_names_every_package_and_no_other():
+    named = set(re.findall(r"`(apps/[\w/]+)/`", TEXT))
+    assert {path for path in named if not (ROOT / path).is_dir()} == set()
+    usual = {name for row in table("Module or package") for name in row} | {"migrations", "commands"}
+    found = {path.parent.relative_to(ROOT) for path in (ROOT / "apps").glob("*/**/__init__.py")}
+    special = {str(path) for path in found if len(path.parts) > 2 and path.name not in usual}
+    assert special - named == set()
+    assert {path for path in named if (ROOT / path / "__init__.py").exists()} - special == set()
+
+
+def test_it_names_what_is_there():
+    for name in set(re.findall(r"`(apps\.[\w.]+)`", TEXT)):
+        assert resolve_name(name) is not None, name
+
+
+def test_it_names_every_function_that_registers():
+    sources = "".join(path.read_text() for path in ROOT.glob("apps/*/apps.py"))
+    called = set(re.findall(r"\b(register_\w+)\(", sources))
+    assert called - {"register_check"} <= {name.rpartition(".")[2] for [name] in table("Extension point")}
+
+
+def test_it_lists_the_fields_of_an_operation_kind():
+    assert table("Field") == [[field.name] for field in fields(OperationKind)]
 
 
 # ── the schema ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -72,7 +141,9 @@ def test_it_describes_each_documented_endpoint(endpoint, schema):
     answered = shape_of(schema, answers["200"]["content"])
     assert list(answered["properties"]) == answered["required"] == list(documented)
     if endpoint.request:
-        assert list(shape_of(schema, found["requestBody"]["content"])["properties"]) == list(endpoint.request)
+        taken, documented = shape_of(schema, found["requestBody"]["content"]), list(endpoint.request)
+        assert list(taken["properties"])[: len(documented)] == documented
+        assert set(taken.get("required", [])) <= set(documented), "what is not documented may be left out"
     for status, answer in answers.items():
         if status != "200" and (endpoint.path, status) != ("/health", "503"):
             assert shape_of(schema, answer["content"])["required"] == ["error", "message", "code"]

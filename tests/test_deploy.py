@@ -13,7 +13,7 @@ from django.core.management import get_commands, load_command_class
 from granian.cli import cli
 
 from provisioning import __version__
-from tests.test_readme import README
+from tests.test_readme import CONFIGURATION
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -54,12 +54,14 @@ def test_it_has_the_command_with_its_options(command):
     else:
         assert command[:2] == ["-m", "granian"]
         context = cli.make_context("granian", arguments[1:])
-        assert context.params["app"] == "provisioning.wsgi:application"
+        assert context.params["app"] == "provisioning.asgi:application"
+        assert context.params["interface"].value == "asgi"
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_it_has_valid_units(unit, tmp_path):
     assert dict(keys(unit))["EnvironmentFile"] == "/etc/provisioning/provisioning.env"
+    assert (dict(keys(unit))["StateDirectoryMode"], dict(keys(unit))["UMask"]) == ("0700", "0077")
     if shutil.which("systemd-analyze"):
         for each in UNITS:  # on this machine the code is elsewhere
             text = each.read_text().replace(PYTHON, sys.executable).replace("/opt/provisioning", str(ROOT))
@@ -76,7 +78,7 @@ def test_it_has_a_sound_compose_file():
         service = services[name]
         assert service["init"] is True
         assert service["image"] == f"provisioning:{__version__}"
-        assert set(service["environment"]) <= set(re.findall(r"^\| `([A-Z_]+)`", README, re.MULTILINE))
+        assert set(service["environment"]) <= set(re.findall(r"^\| `([A-Z_]+)`", CONFIGURATION, re.MULTILINE))
         assert set(service["depends_on"]) <= set(services)
     assert (services["worker"]["stop_signal"], services["worker"]["stop_grace_period"]) == ("SIGTERM", "30s")
     used = {volume.partition(":")[0] for service in services.values() for volume in service["volumes"]}
@@ -91,4 +93,4 @@ def test_it_copies_what_is_there():
 
 def test_it_has_an_example_of_known_settings():
     given = re.findall(r"^([A-Z_]+)=", (DEPLOY / "provisioning.env.example").read_text(), re.MULTILINE)
-    assert set(given) <= set(re.findall(r"^\| `([A-Z_]+)`", README, re.MULTILINE))
+    assert set(given) <= set(re.findall(r"^\| `([A-Z_]+)`", CONFIGURATION, re.MULTILINE))

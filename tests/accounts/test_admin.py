@@ -28,12 +28,13 @@ def given(user, **facts):
 
 def test_it_lets_the_admin_role_add_people_and_give_roles(chief):
     client = browser(chief)
-    new = {"username": "erin", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    viewer, operator = Group.objects.get(name="viewer"), Group.objects.get(name="operator")
+    new = {"username": "erin", "password1": PASSWORD, "password2": PASSWORD, "groups": [viewer.pk]}
     assert client.post(ADD, new).status_code == 302
     erin = User.objects.get(username="erin")
-    role = Group.objects.get(name="operator")
-    assert client.post(page(erin), given(erin, groups=[role.pk])).status_code == 302
-    assert list(erin.groups.all()) == [role]
+    assert list(erin.groups.all()) == [viewer] and erin.check_password(PASSWORD)
+    assert client.post(page(erin), given(erin, groups=[operator.pk])).status_code == 302
+    assert list(erin.groups.all()) == [operator]
 
 
 def test_it_does_not_let_the_admin_role_make_superusers(chief, bob):
@@ -67,6 +68,22 @@ def test_it_does_not_let_anybody_give_more_than_they_have(bob):
         client.post(page(person), given(person, groups=[role.pk]))
         assert role not in person.groups.all()
     assert browser(clerk).post(page(seeded("chief", "admin")), {"username": "x"}).status_code == 403
+    adder = staff("adder", "view_user", "add_user", "change_user", "server_read")
+    new = {"username": "erin", "password1": PASSWORD, "password2": PASSWORD, "groups": [role.pk]}
+    assert browser(adder).post(ADD, new).status_code == 200
+    assert not User.objects.filter(username="erin").exists()
+
+
+def test_roles_tell_in_words_what_they_allow_and_who_has_them(chief):
+    client = browser(chief)
+    seeded("viv", "viewer")
+    viewer = Group.objects.get(name="viewer")
+    for address in (listing(Group), page(viewer)):
+        html = client.get(address).content.decode()
+        assert "read operations, read servers, read taskservs" in html and "Can read" not in html, address
+        assert f'href="{listing(User)}?groups__id__exact={viewer.pk}">1</a>' in html, address
+    answer = client.get(listing(Group))
+    assert answer.context["title"] == "Roles" and "Add a role" in answer.content.decode()
 
 
 def test_it_keeps_the_documented_roles_as_documented(chief, owner):

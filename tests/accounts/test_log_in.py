@@ -49,7 +49,7 @@ def test_it_notes_the_time(log_in, alice):
     assert alice.last_login is not None
 
 
-def test_it_tells_a_wrong_password_from_an_unknown_user_to_nobody(log_in, alice):
+def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(log_in, alice):
     wrong, unknown = log_in("alice", "wrong"), log_in("nobody", "wrong")
     assert refused(wrong, 401, "INVALID_CREDENTIALS") == refused(unknown, 401, "INVALID_CREDENTIALS")
     assert set(wrong.headers) == set(unknown.headers)

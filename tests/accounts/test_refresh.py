@@ -1,5 +1,11 @@
-import pytest
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 
+import pytest
+from django.db import connection
+
+from apps.accounts.models import TokenFamily
 from tests.conftest import PASSWORD
 from tests.refusals import refused
 
@@ -35,7 +41,13 @@ def test_it_can_be_done_again_and_again(tokens, refresh, opens):
     assert opens(tokens["token"])
 
 
-def test_it_kills_the_whole_family_when_a_dead_token_comes_back(tokens, refresh, opens):
+@pytest.fixture
+def no_grace(settings):
+    """Let the 10 s after a token's first use be over."""
+    settings.REFRESH_GRACE_SECONDS = 0
+
+
+def test_it_revokes_the_token_family_when_a_used_token_is_presented(tokens, refresh, opens, no_grace):
     second = refresh(tokens["refresh_token"]).json()
     refused(refresh(tokens["refresh_token"]), 401, "INVALID_REFRESH_TOKEN")
     refused(refresh(second["refresh_token"]), 401, "INVALID_REFRESH_TOKEN")
@@ -43,7 +55,63 @@ def test_it_kills_the_whole_family_when_a_dead_token_comes_back(tokens, refresh,
     assert not opens(second["token"])
 
 
-def test_it_leaves_the_users_other_families_alone(api, tokens, refresh, opens):
+def test_it_gives_the_same_successor_to_whoever_asks_twice(tokens, refresh, opens):
+    first, second, third = (refresh(tokens["refresh_token"]).json() for _ in range(3))
+    assert first["refresh_token"] == second["refresh_token"] == third["refresh_token"]
+    assert all(opens(answer["token"]) for answer in (tokens, first, second, third))
+    assert refresh(first["refresh_token"]).status_code == 200
+
+
+def test_it_gives_the_same_successor_though_that_was_used_meanwhile(tokens, refresh, opens):
+    first = refresh(tokens["refresh_token"]).json()
+    second = refresh(first["refresh_token"]).json()
+    assert refresh(tokens["refresh_token"]).json()["refresh_token"] == first["refresh_token"]
+    assert refresh(first["refresh_token"]).json()["refresh_token"] == second["refresh_token"]
+    assert refresh(second["refresh_token"]).status_code == 200
+
+
+def test_it_counts_the_grace_from_the_first_use(tokens, refresh, opens):
+    def passes(seconds):
+        family = TokenFamily.objects.get()
+        moved = {
+            used: (to, (datetime.fromisoformat(at) - timedelta(seconds=seconds)).isoformat())
+            for used, (to, at) in family.rotations.items()
+        }
+        TokenFamily.objects.update(rotations=moved)
+
+    first = refresh(tokens["refresh_token"]).json()
+    passes(6)
+    assert refresh(tokens["refresh_token"]).status_code == 200
+    passes(6)
+    refused(refresh(tokens["refresh_token"]), 401, "INVALID_REFRESH_TOKEN")
+    assert not opens(first["token"])
+
+
+def test_it_keeps_a_bounded_record_of_a_client_that_refreshes_in_a_loop(tokens, refresh, bob):
+    for _ in range(25):
+        tokens = refresh(tokens["refresh_token"]).json()
+    assert len(TokenFamily.objects.get().rotations) == 20
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_gives_one_successor_to_many_who_ask_at_once(transactional_db, tokens, refresh, opens):
+    start = threading.Barrier(8)
+
+    def ask(_):
+        start.wait(timeout=20)
+        try:
+            return refresh(tokens["refresh_token"])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(8)))
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+    assert opens(answers[0].json()["token"])
+
+
+def test_it_leaves_the_users_other_families_alone(api, tokens, refresh, opens, no_grace):
     other = api().post("/v1/auth/login", {"username": "bob", "password": PASSWORD}).json()
     refresh(tokens["refresh_token"])
     refused(refresh(tokens["refresh_token"]), 401)

@@ -28,7 +28,7 @@ def test_it_gives_each_what_is_documented(db):
     assert held("admin") >= EXPECTED["admin"]
 
 
-def test_it_gives_nobody_but_admin_a_way_into_people(db):
+def test_only_admin_may_add_and_change_users(db):
     for role in EXPECTED:
         assert bool({"add_user", "change_user"} & held(role)) == (role == "admin")
 

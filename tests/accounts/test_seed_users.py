@@ -138,7 +138,7 @@ def test_it_takes_a_file_and_names_together(file):
     assert set(people()) == {"alice", "bob"}
 
 
-def test_it_makes_nobody_of_an_empty_list(file):
+def test_it_creates_no_user_from_an_empty_list(file):
     assert seed("--file", file("[]")) == ""
     assert people() == {}
 
@@ -191,9 +191,9 @@ def test_it_says_what_is_wrong_with_a_file(text, anywhere, file):
     assert people() == {}
 
 
-@pytest.mark.parametrize("name", ["missing.yaml", ""])
-def test_it_says_when_there_is_no_file(name, tmp_path):
-    with pytest.raises(CommandError, match="cannot be read"):
+@pytest.mark.parametrize(("name", "reason"), [("missing.yaml", "No such file"), ("", "Is a directory")])
+def test_it_says_when_there_is_no_file(name, reason, tmp_path):
+    with pytest.raises(CommandError, match=f"cannot be read: {reason}"):
         seed("--file", tmp_path / name)
 
 

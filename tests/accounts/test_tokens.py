@@ -75,7 +75,7 @@ def test_it_is_refused_with_any_claim_amiss(change, claims, ask):
     refused(ask(jwt.encode(forged, settings.SECRET_KEY, "HS256")), 401, "UNAUTHORIZED")
 
 
-def test_it_speaks_for_nobody_else(claims, ask, alice):
+def test_a_token_with_another_users_id_is_refused(claims, ask, alice):
     refused(ask(jwt.encode(claims | {"user_id": alice.pk}, settings.SECRET_KEY, "HS256")), 401)
 
 

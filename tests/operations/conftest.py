@@ -30,7 +30,16 @@ def databases(tmp_path_factory):
         one.clear()
 
 
-@pytest.fixture(params=[SQLite, PostgreSQL], ids=lambda kind: kind.__name__)
+def on_both():
+    """Return both database systems; the one that this run is not about is left to the runs of everything."""
+    run_by = PostgreSQL if os.environ.get("DATABASE_URL", "").startswith("postgres") else SQLite
+    return [
+        pytest.param(kind, id=kind.__name__, marks=() if kind is run_by else pytest.mark.slow)
+        for kind in (SQLite, PostgreSQL)
+    ]
+
+
+@pytest.fixture(params=on_both())
 def system(request, databases):
     return databases(request.param)
 
@@ -39,7 +48,7 @@ def system(request, databases):
 def probes(monkeypatch):
     """Know the kinds that misbehave here as well."""
     monkeypatch.setattr(registry, "_kinds", registry.kinds())
-    registry.register(KINDS)
+    registry.register_kinds(KINDS)
 
 
 @pytest.fixture

@@ -1,11 +1,16 @@
 """Fresh databases, migrated once and copied: SQLite files, and databases on the PostgreSQL server there is."""
 
+import atexit
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 
 import environ
 import psycopg
@@ -24,13 +29,30 @@ def migrate(url, directory):
     subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
 
 
+@cache
+def migrated_file():
+    """Make all tables in a SQLite file, once for all processes of one run of the suite; gives its path."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", os.getpid())
+    path = Path(tempfile.gettempdir()) / f"provisioning-template-{run}.sqlite3"
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            partial = path.with_suffix(".partial")
+            with tempfile.TemporaryDirectory() as directory:
+                migrate(f"sqlite:///{partial}", directory)
+            partial.replace(path)
+    for file in (path, path.with_suffix(".lock")):
+        atexit.register(file.unlink, missing_ok=True)
+    return path
+
+
 class SQLite:
     """Database files in one directory."""
 
     def __init__(self, directory):
         self.directory = directory
         self.template = directory / "template.sqlite3"
-        migrate(f"sqlite:///{self.template}", directory)
+        shutil.copy(migrated_file(), self.template)
 
     @contextmanager
     def fresh(self):

@@ -12,7 +12,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from tests.operations.processes import children, descendants, group_of, is_alive
+from tests.operations.crash_limit import below_crash_limit
+from tests.operations.processes import children, descendants, group_of, is_alive, name_of
+from tests.quiet_clock import QuietClock
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 60
@@ -49,7 +51,11 @@ class Node:
     # ── who is who ────────────────────────────────────────────────────────────────────────────────────────────────────
     @property
     def sentinel(self):
-        return next(iter(children(self.pid)), None)
+        return next((pid for pid in children(self.pid) if name_of(pid) != "ansible runner"), None)
+
+    @property
+    def ansible_runner(self):
+        return next((pid for pid in children(self.pid) if name_of(pid) == "ansible runner"), None)
 
     @property
     def workers(self):
@@ -57,16 +63,8 @@ class Node:
         return [pid for pid in self.crew() if group_of(pid) == pid]
 
     @property
-    def monitor(self):
-        return self.helpers()[0]
-
-    @property
     def pusher(self):
-        return self.helpers()[1]
-
-    def helpers(self):
-        """Monitor and pusher; they are told apart by their age, so only before either has been replaced."""
-        return [pid for pid in self.crew() if group_of(pid) != pid]
+        return next((pid for pid in self.crew() if group_of(pid) != pid), None)
 
     def crew(self):
         found = children(self.sentinel) if self.sentinel else []
@@ -75,7 +73,7 @@ class Node:
 
     @property
     def is_complete(self):
-        return len(self.workers) == self.workers_wanted and len(self.helpers()) == 2
+        return len(self.workers) == self.workers_wanted and self.pusher is not None
 
     def settled(self):
         """Wait until all its processes are there."""
@@ -116,11 +114,11 @@ class Node:
             os.kill(pid, signal.SIGCONT)
 
     def stop(self, *, group=False, seconds=PATIENCE):
-        """End it by SIGTERM, to its process only or to its group; gives how long it took."""
-        began = time.monotonic()
-        os.killpg(self.pid, signal.SIGTERM) if group else self.process.terminate()
-        self.process.wait(seconds)
-        return time.monotonic() - began
+        """End it by SIGTERM, to its process only or to its group; gives how long that takes on a quiet machine."""
+        with QuietClock() as clock:
+            os.killpg(self.pid, signal.SIGTERM) if group else self.process.terminate()
+            self.process.wait(seconds)
+        return clock.seconds
 
     def leavings(self):
         """The ids of processes that were seen below it and live on."""
@@ -151,6 +149,21 @@ class Fleet:
         for node in made:
             node.settled()
         return made[0] if count == 1 else made
+
+    def everything(self):
+        """The ids of all living processes of all nodes."""
+        return [pid for node in self.nodes for pid in node.everything()]
+
+    def kill_any_worker(self):
+        """Kill a worker at random, at a moment when no operation is ended by the loss."""
+        with below_crash_limit(self.everything):
+            random.choice(self.nodes).kill_any_worker()
+
+    def crash_oldest(self):
+        """Kill all processes of the oldest node, at a moment when no operation is ended by the loss; start another."""
+        with below_crash_limit(self.everything):
+            self.nodes.pop(0).crash()
+        self.begin()
 
     def begin(self, **environment):
         """Start a node, and do not wait."""

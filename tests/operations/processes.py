@@ -1,5 +1,6 @@
 """Other processes, as the kernel lists them."""
 
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -14,6 +15,12 @@ def stat(pid):
 def is_alive(pid):
     fields = stat(pid)
     return fields is not None and fields[0] not in "ZX"
+
+
+def name_of(pid):
+    """The name that the kernel shows, of at most 15 characters."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def group_of(pid):
@@ -31,3 +38,14 @@ def children(pid):
 def descendants(pid):
     below = children(pid)
     return below + [one for child in below for one in descendants(child)]
+
+
+def reapers_of(*roots):
+    """The reapers that watch these processes; they are no children of them."""
+    found, watched = [], {str(root).encode() for root in roots}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if any(word.endswith(b"orphan_reaper_program.py") for word in words) and watched & set(words):
+                found.append(int(process.name))
+    return [pid for pid in found if is_alive(pid) and int((stat(pid) or [0, 0])[1]) not in roots]

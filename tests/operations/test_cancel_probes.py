@@ -3,20 +3,20 @@
 import pytest
 from django.db import connection
 
-from apps.operations import services
+from apps.operations import cancellation
 from apps.operations.errors import AlreadyEnded
 from apps.operations.models import Operation
 from tests.operations.fleet import eventually
 from tests.operations.probes import ledger
 from tests.operations.processes import is_alive
 
-LISTENING = ("nap", "spin", "employ")
-DEAF = ("cling", "compute", "seize")
+LISTENING = ("sleep", "busy_loop", "start_programs")
+DEAF = ("ignore_interrupts", "compute", "hold_gil")
 
 
 def test_it_cancels_in_every_state(fleet, submit, ended, began):
-    pending = submit("nap.undoable", seconds=1)
-    assert services.cancel(operation=pending).status == "cancelled"
+    pending = submit("sleep.undoable", seconds=1)
+    assert cancellation.cancel(operation=pending).status == "cancelled"
     assert Operation.objects.get(pk=pending.pk).due_at is None
 
     node = fleet.start(WORKERS="4")
@@ -26,11 +26,11 @@ def test_it_cancels_in_every_state(fleet, submit, ended, began):
         eventually(lambda one=operation: Operation.objects.filter(pk=one.pk, lease_owner="", status="running").exists())
     workers = {began(operation) for operation in listening}
     for operation in (*resting, *listening):
-        assert services.cancel(operation=operation).status == "cancelled", operation
+        assert cancellation.cancel(operation=operation).status == "cancelled", operation
     ended(*resting, *listening)
     assert workers <= set(node.workers), "who listens lives on"
 
-    employed = listening[LISTENING.index("employ")]
+    employed = listening[LISTENING.index("start_programs")]
     programs = [int(pid) for _, _, pid in ledger.lines(employed.pk, "child")]
     assert programs
     assert not any(map(is_alive, programs))
@@ -38,19 +38,20 @@ def test_it_cancels_in_every_state(fleet, submit, ended, began):
     assert [len(ledger.lines(one.pk, "undone")) for one in with_undo] == [1] * len(with_undo)
     assert not ledger.lines(pending.pk)
     with pytest.raises(AlreadyEnded):
-        services.cancel(operation=Operation.objects.get(pk=pending.pk))
+        cancellation.cancel(operation=Operation.objects.get(pk=pending.pk))
 
 
+@pytest.mark.slow
 def test_it_cancels_what_is_deaf(fleet, submit, ended, began):
     node = fleet.start(WORKERS="5")
     deaf = [submit(f"{name}.undoable") for name in DEAF]
     deaf += [submit("query.undoable")] if connection.vendor == "postgresql" else []
-    last = submit("nap.undo_dies", seconds=600)
+    last = submit("sleep.undo_dies", seconds=600)
     for operation in (*deaf, last):
         began(operation)
     for operation in deaf:
-        Operation.objects.filter(pk=operation.pk).update(cancel_asked_at=operation.created_at)
-    services.cancel(operation=last)
+        Operation.objects.filter(pk=operation.pk).update(cancel_requested_at=operation.created_at)
+    cancellation.cancel(operation=last)
     done = ended(*deaf, last)
     assert {one.status for one in done} == {"cancelled"}
     assert [len(ledger.lines(one.pk, "undone")) for one in deaf] == [1] * len(deaf)

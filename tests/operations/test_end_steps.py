@@ -2,35 +2,47 @@
 
 import time
 
+import pytest
+
 from apps.operations.models import Event
 from tests.operations.fleet import eventually
 from tests.operations.probes import ledger
 
 
+@pytest.mark.slow
 def test_it_ends_what_would_not_end_while_others_go_on(fleet, submit, ended):
     node = fleet.start(WORKERS="7")
-    endless = {name: submit(name, time_limit=2) for name in ("spin", "cling", "compute", "employ")}
-    endless |= {"seize, limited": submit("seize", time_limit=2), "seize": submit("seize"), "die": submit("die")}
+    endless = {
+        name: submit(name, time_limit=2) for name in ("busy_loop", "ignore_interrupts", "compute", "start_programs")
+    }
+    endless |= {
+        "hold_gil, limited": submit("hold_gil", time_limit=2),
+        "hold_gil": submit("hold_gil"),
+        "die": submit("die"),
+    }
     steady = submit("wait", times=12, seconds=0.5)
-    others = submit("nap", count=20, seconds=0.1)
+    others = submit("sleep", count=20, seconds=0.1)
     assert {one.status for one in ended(*others)} == {"completed"}
     done = dict(zip(endless, ended(*endless.values()), strict=True))
     assert {name: (one.status, one.error_code) for name, one in done.items()} == {
-        "spin": ("failed", "TIMED_OUT"),
-        "cling": ("failed", "TIMED_OUT"),
+        "busy_loop": ("failed", "TIMED_OUT"),
+        "ignore_interrupts": ("failed", "TIMED_OUT"),
         "compute": ("failed", "TIMED_OUT"),
-        "employ": ("failed", "TIMED_OUT"),
-        "seize, limited": ("failed", "TIMED_OUT"),
-        "seize": ("failed", "WORKER_LOST"),
+        "start_programs": ("failed", "TIMED_OUT"),
+        "hold_gil, limited": ("failed", "TIMED_OUT"),
+        "hold_gil": ("failed", "WORKER_LOST"),
         "die": ("failed", "WORKER_LOST"),
     }
-    assert [len(ledger.lines(done[name].pk, "began")) for name in ("die", "seize")] == [3, 3]
+    assert [len(ledger.lines(done[name].pk, "began")) for name in ("die", "hold_gil")] == [3, 3]
     assert ended(steady).status == "completed"
     node.settled()
-    seized = {int(pid) for name in ("seize", "seize, limited") for _, _, pid, _ in ledger.lines(done[name].pk, "began")}
+    seized = {
+        int(pid) for name in ("hold_gil", "hold_gil, limited") for _, _, pid, _ in ledger.lines(done[name].pk, "began")
+    }
     eventually(lambda: not seized & set(node.everything()), 10, "who lets no thread run is killed from without")
 
 
+@pytest.mark.slow
 def test_a_thawed_worker_changes_nothing(fleet, submit, ended, began):
     frozen = fleet.start()
     operation = submit("act", seconds=1)

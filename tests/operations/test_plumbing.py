@@ -11,8 +11,9 @@ from pathlib import Path
 import django_q
 import pytest
 
-from apps.operations.cluster import plumbing
-from apps.operations.cluster.plumbing import Flag, Number, Packets, Spilled, UnknownDjangoQ
+from apps.operations.worker import django_q_patches
+from apps.operations.worker.django_q_patches import FileMessage, PacketQueue, UnknownDjangoQ
+from apps.operations.worker.shared_state import PipeEvent, SharedNumber
 from tests.operations.fleet import eventually
 from tests.operations.processes import stat
 
@@ -43,7 +44,7 @@ def packets():
     made = []
 
     def go(count=1):
-        made.extend(Packets() for _ in range(count))
+        made.extend(PacketQueue() for _ in range(count))
         return made[-1] if count == 1 else made[-count:]
 
     yield go
@@ -117,21 +118,13 @@ def test_packets_survive_readers_killed_in_the_middle_of_reading(start, packets)
     assert 3000 - len(numbers) <= kills
 
 
-@pytest.mark.parametrize("size", [10, plumbing.MOST_BYTES - 100, plumbing.MOST_BYTES + 100, 5_000_000])
+@pytest.mark.parametrize("size", [10, django_q_patches.MAX_BYTES - 100, django_q_patches.MAX_BYTES + 100, 5_000_000])
 def test_packets_carry_items_of_any_size(size, start, spills, packets):
     queue, results = packets(2)
     start(take, queue, results)
     queue.put(b"x" * size)
     assert results.get()[1] == b"x" * size
     assert not list(spills.iterdir()), "the reader removes the file"
-
-
-def test_packets_turn_what_cannot_be_pickled_into_a_failed_task(packets):
-    queue = packets()
-    queue.put({"id": "1", "result": lambda: None, "success": True})
-    task = queue.get()
-    assert (task["id"], task["success"]) == ("1", False)
-    assert "cannot be pickled" in task["result"]
 
 
 def test_packets_tell_whether_they_are_empty(packets):
@@ -162,13 +155,13 @@ def test_packets_make_a_writer_wait_for_room(start, packets):
 
 
 def test_a_spilled_item_is_read_once(spills):
-    spilled = Spilled.to_file(b"\x80\x04K\x07.")
+    spilled = FileMessage.to_file(b"\x80\x04K\x07.")
     assert spilled.read() == 7
     assert not Path(spilled.path).exists()
 
 
 def test_a_flag_is_seen_by_all_and_outlives_its_setter(start, packets):
-    flag, results = Flag(), packets()
+    flag, results = PipeEvent(), packets()
     waiting = [start(lambda: results.put(flag.wait(30))) for _ in range(3)]
     assert not flag.is_set()
     assert flag.wait(0.01) is False
@@ -180,7 +173,7 @@ def test_a_flag_is_seen_by_all_and_outlives_its_setter(start, packets):
 
 
 def test_a_number_is_shared_and_has_no_lock_to_lose(start):
-    number = Number("f", -1)
+    number = SharedNumber("f", -1)
 
     def hold():
         with number.get_lock():
@@ -196,4 +189,4 @@ def test_a_number_is_shared_and_has_no_lock_to_lose(start):
 def test_it_refuses_a_django_q2_that_it_does_not_know(monkeypatch):
     monkeypatch.setattr(django_q, "VERSION", (1, 99, 0))
     with pytest.raises(UnknownDjangoQ, match="1.99.0"):
-        plumbing.install()
+        django_q_patches.install()

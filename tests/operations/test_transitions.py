@@ -3,20 +3,22 @@
 from copy import copy
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from apps.operations import claims, runner, services, transitions
+from apps.operations import cancellation, services, transitions
 from apps.operations.errors import Refused, Retry, TargetBusy
+from apps.operations.handler_api import Done, Wait
 from apps.operations.models import Event, Operation
-from apps.operations.steps import Done, Wait
-from tests.operations.model import ENDED, MOST_CRASHES, Model
+from apps.operations.queue import leases
+from apps.operations.worker import runner
+from tests.operations.model import ENDED, MAX_CRASHES, Model
 
 OWNERS = st.sampled_from(["node-1", "node-2"])
 OUTCOMES = st.one_of(
-    st.builds(Wait, seconds=st.just(1000), note=st.sampled_from(["one", "two"])),
+    st.builds(Wait, seconds=st.just(1000), message=st.sampled_from(["one", "two"])),
     st.builds(Retry, st.just("X"), st.just("Later."), after=st.just(1000)),
     st.builds(Done, st.just({"a": 1})),
     st.builds(Refused, st.just("X"), st.just("Never.")),
@@ -25,7 +27,7 @@ ANY = st.integers(0, 10**6)
 
 
 class Walk(RuleBasedStateMachine):
-    """`given` are all leases ever given, stale ones too; `begun` are the steps that began, with what they saw."""
+    """`given` are all claimed ever given, stale ones too; `begun` are the steps that began, with what they saw."""
 
     def __init__(self):
         super().__init__()
@@ -57,7 +59,7 @@ class Walk(RuleBasedStateMachine):
         else:
             assert not busy
             self.models[made.pk] = Model(thing, undoable)
-            Operation.objects.filter(pk=made.pk).update(due_at=claims.in_seconds(-1), created_at=claims.in_seconds(-1))
+            Operation.objects.filter(pk=made.pk).update(due_at=leases.in_seconds(-1), created_at=leases.in_seconds(-1))
 
     @rule(thing=st.sampled_from(["a", "b"]))
     def submit_unseen(self, thing):
@@ -74,13 +76,13 @@ class Walk(RuleBasedStateMachine):
         operation = self.any_operation(number)
         model = self.models[operation.pk]
         can = model.can_cancel()
-        assert transitions.cancel_idle(operation) is can
+        assert cancellation.cancel_idle(operation) is can
         if can:
             model.cancel()
         else:
-            asked = model.left and model.status == "running"
-            assert transitions.ask_to_stop(operation) is asked
-            model.asked = model.asked or asked
+            requested = model.left and model.status == "running"
+            assert cancellation.request_cancel(operation) is requested
+            model.cancel_requested = model.cancel_requested or requested
 
     @precondition(lambda self: self.models)
     @rule(number=ANY)
@@ -106,26 +108,26 @@ class Walk(RuleBasedStateMachine):
         """A wait is over, or a lease runs out."""
         late = [id for id, model in self.models.items() if model.left and not model.due]
         id = late[number % len(late)]
-        Operation.objects.filter(pk=id).update(due_at=claims.in_seconds(-1))
+        Operation.objects.filter(pk=id).update(due_at=leases.in_seconds(-1))
         self.models[id].due = True
 
     # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────────
     @rule(owner=OWNERS, most=st.integers(1, 3))
     def claim(self, owner, most):
         due = {id for id, model in self.models.items() if model.due}
-        leases = claims.claim(owner=owner, most=most)
-        assert {lease.operation_id for lease in leases} <= due
-        assert len(leases) == min(most, len(due))
-        for lease in leases:
+        claimed = leases.claim(owner=owner, max_count=most)
+        assert {lease.operation_id for lease in claimed} <= due
+        assert len(claimed) == min(most, len(due))
+        for lease in claimed:
             self.models[lease.operation_id].claim(owner)
             assert self.models[lease.operation_id].fence == lease.fence
-        self.given += leases
+        self.given += claimed
 
     @precondition(lambda self: self.given)
     @rule(number=st.integers(0, 3) | ANY)
     def begin(self, number):
         lease, model = self.any_lease(number)
-        operation = claims.begin(lease)
+        operation = transitions.set_running(lease)
         assert (operation is not None) is model.holds(lease.fence)
         if operation is not None:
             model.begin()
@@ -135,7 +137,7 @@ class Walk(RuleBasedStateMachine):
     @rule(number=st.integers(0, 3) | ANY)
     def renew(self, number):
         lease, model = self.any_lease(number)
-        assert claims.renew(lease) is model.holds(lease.fence)
+        assert leases.renew(lease) is model.holds(lease.fence)
         if model.holds(lease.fence):
             model.due = False
 
@@ -143,7 +145,9 @@ class Walk(RuleBasedStateMachine):
     @rule(number=st.integers(0, 3) | ANY)
     def write(self, number):
         lease, model = self.any_lease(number)
-        assert transitions.write(lease, state={"a": 1}, event=("info", "A line.", {})) is model.holds(lease.fence)
+        operation = Operation.objects.get(pk=lease.operation_id)
+        written = transitions.write(lease, operation, state={"a": 1}, event=("info", "A line.", {}))
+        assert written is model.holds(lease.fence)
         model.lines += model.holds(lease.fence)
 
     @precondition(lambda self: self.begun)
@@ -151,9 +155,9 @@ class Walk(RuleBasedStateMachine):
     def finish(self, number, outcome):
         lease, operation, seen = self.begun[-1 - number % len(self.begun)]
         model = self.models[lease.operation_id]
-        forestalled = runner.forestalled(operation)
-        assert type(forestalled) is type(seen.forestalled())
-        outcome, holds = forestalled or outcome, model.holds(lease.fence)
+        rejected = runner.reject_before_run(operation)
+        assert type(rejected) is type(seen.rejected_before_run())
+        outcome, holds = rejected or outcome, model.holds(lease.fence)
         assert runner.record(operation, lease, outcome) is holds
         if holds:
             model.record(seen, outcome)
@@ -163,43 +167,51 @@ class Walk(RuleBasedStateMachine):
     def hurry(self, number):
         """Its worker is about to be killed."""
         lease, model = self.any_lease(number)
-        claims.hurry(lease)
+        leases.release_soon(lease)
         if model.holds(lease.fence):
             model.owner, model.due = "", False
 
     @precondition(lambda self: self.given)
     @rule(number=st.integers(0, 3) | ANY)
-    def give_back(self, number):
+    def release_unstarted(self, number):
         lease, model = self.any_lease(number)
         begun = {lease for lease, _, _ in self.begun}
         if lease not in begun:
-            claims.give_back(lease)
+            leases.release_unstarted(lease)
             if model.holds(lease.fence):
-                model.hand_back(innocent=False)
+                model.lose_lease(count_as_crash=True)
 
-    @rule(owner=OWNERS, innocent=st.booleans())
-    def hand_back(self, owner, innocent):
+    @rule(owner=OWNERS, count_as_crash=st.booleans())
+    def release_all(self, owner, count_as_crash):
         held = [model for model in self.models.values() if model.left and model.owner == owner]
-        assert claims.hand_back(owner=owner, innocent=innocent) == len(held)
+        assert leases.release_all(owner=owner, count_as_crash=count_as_crash) == len(held)
         for model in held:
-            model.hand_back(innocent=innocent)
+            model.lose_lease(count_as_crash=count_as_crash)
 
     # ── what holds always ─────────────────────────────────────────────────────────────────────────────────────────────
     @invariant()
     def rows_are_as_the_model_says(self):
         for row in Operation.objects.all():
             model = self.models[row.pk]
-            seen = (row.status, row.due_at is not None, row.lease_owner, row.fence, row.crashes, row.tries, row.woken)
+            seen = (
+                row.status,
+                row.due_at is not None,
+                row.lease_owner,
+                row.fence,
+                row.crash_count,
+                row.attempts,
+                row.wake_requested,
+            )
             assert seen == (
-                *(model.status, model.left, model.owner, model.fence, model.crashes, model.tries),
-                model.woken,
+                *(model.status, model.left, model.owner, model.fence, model.crash_count, model.attempts),
+                model.wake_requested,
             ), row.pk
-            assert (row.cancel_asked_at is not None) is model.asked
-            if model.note is None:
-                model.note = row.note
-            assert row.note == model.note
+            assert (row.cancel_requested_at is not None) is model.cancel_requested
+            if model.status_message is None:
+                model.status_message = row.status_message
+            assert row.status_message == model.status_message
             assert (row.ended_at is not None) is row.has_ended is (row.status in ENDED)
-        assert Operation.objects.filter(due_at__lte=claims.in_seconds(0)).count() == sum(
+        assert Operation.objects.filter(due_at__lte=leases.in_seconds(0)).count() == sum(
             model.due for model in self.models.values()
         )
 
@@ -215,14 +227,14 @@ class Walk(RuleBasedStateMachine):
         targets = [model.target for model in self.models.values() if model.left and model.target]
         assert len(targets) == len(set(targets)), "at most one unfinished operation a target"
         for model in self.models.values():
-            assert model.runs <= MOST_CRASHES + model.pardons, "a step is not tried for ever"
+            assert model.runs <= MAX_CRASHES + model.uncounted_stops, "a step is not repeated without end"
             assert len(set(model.ends)) <= 1, "an ended status never changes"
             assert model.left or model.status in ENDED, "what is not due has ended"
 
 
-def test_every_order_of_events_keeps_the_promises(database, probes):
+@pytest.mark.parametrize("walks", [25, pytest.param(150, marks=pytest.mark.slow)])
+def test_every_order_of_events_keeps_the_promises(database, probes, walks):
     calm = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
-    walks = 100 if connection.vendor == "sqlite" else 50
     run_state_machine_as_test(
         Walk, settings=settings(max_examples=walks, stateful_step_count=40, deadline=None, suppress_health_check=calm)
     )

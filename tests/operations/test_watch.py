@@ -4,13 +4,16 @@ import os
 import signal
 import time
 
+import pytest
+
 from apps.operations import services
-from apps.operations.cluster.process import STUCK_SECONDS
-from apps.operations.models import Lane, Operation
+from apps.operations.models import ConcurrencyLimit, Operation
+from apps.operations.worker.supervisor import STUCK_SECONDS
 from tests.operations.databases import PostgreSQL, SQLite
 from tests.operations.probes import ledger
 
 
+@pytest.mark.slow
 def test_it_replaces_a_stuck_cluster_and_no_other(scene, submit, ended):
     """All at once, for it takes half a minute."""
     stuck = []
@@ -22,8 +25,8 @@ def test_it_replaces_a_stuck_cluster_and_no_other(scene, submit, ended):
     capped, enter_capped = scene("capped", SQLite)
     healthy = capped.sentinel
     with enter_capped():
-        Lane.objects.create(name="narrow", most=1)
-        kept = [in_lane("probe.wait", times=1, seconds=3600), in_lane("probe.instant")]
+        ConcurrencyLimit.objects.create(name="narrow", max_running=1)
+        kept = [in_limit("probe.wait", times=1, seconds=3600), in_limit("probe.instant")]
     began_at = time.monotonic()
     for node, first, enter, operation in stuck:
         with enter():
@@ -37,5 +40,5 @@ def test_it_replaces_a_stuck_cluster_and_no_other(scene, submit, ended):
         assert [Operation.objects.get(pk=one.pk).status for one in kept] == ["running", "pending"]
 
 
-def in_lane(kind, **params):
-    return services.submit(kind=kind, workspace=None, actor=None, params=params, lane="narrow")
+def in_limit(kind, **params):
+    return services.submit(kind=kind, workspace=None, actor=None, params=params, limit_key="narrow")

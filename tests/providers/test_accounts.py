@@ -5,11 +5,11 @@ from decimal import Decimal
 import pytest
 
 from apps.providers.errors import BadCredentials
-from apps.providers.models import Account
+from apps.providers.models import CloudAccount
 from apps.providers.services import change_account, create_account
 from tests.console import browser, seeded
 
-ADD = "/admin/providers/account/add/"
+ADD = "/admin/providers/cloudaccount/add/"
 KEYS = {"access_key_id": "AKIA", "secret_access_key": "hush", "regions": "eu-west-1"}
 NO_LIMITS = {"time_limit": "", "max_servers": "", "max_monthly_price": "", "max_creating": ""}
 
@@ -21,14 +21,14 @@ def post(db):
 
     def send(**facts):
         known = {"provider": "upcloud", "name": "new", "workspace": "", "endpoint": "", "enabled": "on"}
-        return client.post(ADD, known | NO_LIMITS | {"credentials": "token=abc"} | facts)
+        return client.post(ADD, known | NO_LIMITS | {"credential_upcloud_token": "abc"} | facts)
 
     return send
 
 
 def errors(answer):
     assert answer.status_code == 200
-    return {name: " ".join(said) for name, said in answer.context["adminform"].form.errors.items()}
+    return {name: " ".join(errors) for name, errors in answer.context["adminform"].form.errors.items()}
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_it_takes_each_complete_set_of_credentials(provider, credentials, db):
 
 
 @pytest.mark.parametrize(
-    ("provider", "credentials", "told"),
+    ("provider", "credentials", "problems"),
     [
         ("upcloud", {}, "token is missing"),
         ("upcloud", {"username": "u"}, "password is missing"),
@@ -51,12 +51,12 @@ def test_it_takes_each_complete_set_of_credentials(provider, credentials, db):
         ("local", {"token": "t"}, "The credentials of local are: none."),
     ],
 )
-def test_it_names_what_is_missing_and_saves_nothing(provider, credentials, told, db):
+def test_it_names_what_is_missing_and_saves_nothing(provider, credentials, problems, db):
     with pytest.raises(BadCredentials) as refusal:
         create_account(provider=provider, name="new", endpoint="", credentials=credentials)
-    assert told in refusal.value.text
+    assert problems in refusal.value.text
     assert "hush" not in refusal.value.text
-    assert not Account.objects.exists()
+    assert not CloudAccount.objects.exists()
 
 
 def test_it_holds_a_change_to_the_same(account):
@@ -68,24 +68,25 @@ def test_it_holds_a_change_to_the_same(account):
 def test_the_form_takes_limits_and_no_endpoint(post):
     answer = post(max_servers="10", max_monthly_price="99.50", max_creating="3", time_limit="600")
     assert answer.status_code == 302, errors(answer)
-    made = Account.objects.get()
+    made = CloudAccount.objects.get()
     assert (made.endpoint, made.max_servers, made.max_monthly_price) == ("", 10, Decimal("99.50"))
     assert (made.max_creating, made.time_limit) == (3, 600)
 
 
 def test_the_form_takes_an_engine_here_without_credentials(post):
-    answer = post(provider="local", credentials="", endpoint="unix:///run/podman/podman.sock")
+    answer = post(provider="local", credential_upcloud_token="", endpoint="unix:///run/podman/podman.sock")
     assert answer.status_code == 302, errors(answer)
 
 
 @pytest.mark.parametrize("endpoint", ["http://169.254.169.254/", "https://169.254.169.254/", "https://[::1", "ftp:x"])
 def test_the_form_refuses_an_endpoint_that_must_not_get_credentials(post, endpoint):
     assert "https://" in errors(post(endpoint=endpoint))["endpoint"]
-    assert not Account.objects.exists()
+    assert not CloudAccount.objects.exists()
 
 
 def test_the_form_says_which_credentials_each_provider_needs(post):
-    help_text = post(name="").context["adminform"].form.fields["credentials"].help_text
-    assert "UpCloud: token, or username and password" in help_text
-    assert "AWS: access_key_id and secret_access_key and regions" in help_text
-    assert errors(post(credentials="username=u"))["credentials"].endswith("password is missing.")
+    fields = post(name="").context["adminform"].form.fields
+    assert "oken, or username and password" in fields["credential_upcloud_token"].help_text
+    assert "Access key ID, secret access key and regions" in fields["credential_aws_access_key_id"].help_text
+    problems = errors(post(credential_upcloud_token="", credential_upcloud_username="u"))
+    assert "credential_upcloud_password" in problems and "credential_upcloud_username" not in problems

@@ -4,7 +4,7 @@ import pytest
 
 from apps.operations.models import Operation
 from apps.providers import services
-from tests.console import act, browser, page, said, seeded
+from tests.console import act, browser, page, seeded, shown_messages
 
 AUTH = {"status": 401, "method": "GET", "path": "", "times": None}
 
@@ -28,7 +28,7 @@ def ask(account, run_worker):
     return done
 
 
-@pytest.mark.parametrize("submit", [services.check_account, services.refresh_catalogue])
+@pytest.mark.parametrize("submit", [services.check_account, services.refresh_catalog])
 def test_it_keeps_why_an_account_does_not_work_until_it_does(submit, ask, account, cloud):
     cloud.refuse_next("AUTHENTICATION_FAILED", **AUTH)
     failed = ask(submit)
@@ -59,7 +59,8 @@ def test_it_learns_nothing_from_a_question_that_was_cancelled(api, alice, accoun
 def test_it_is_a_button_of_the_admin(chief, account, cloud, run_worker):
     client = browser(chief)
     cloud.refuse_next("AUTHENTICATION_FAILED", **AUTH)
-    assert "Test of upcloud/default queued" in said(act(client, [account], "test_connection"))[0]
+    [message] = shown_messages(act(client, [account], "test_connection"))
+    assert message.startswith("Queued: ") and ">Test upcloud/default</a>" in message
     assert Operation.objects.get().actor == chief
     run_worker()
     html = client.get(page(account)).content.decode()

@@ -18,13 +18,13 @@ class Upstream(BaseHTTPRequestHandler):
     def answer(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.came.append((self.command, self.path, body, self.headers["X-Who"]))
-        said = b"" if self.command == "DELETE" else b"made " + body
+        content = b"" if self.command == "DELETE" else b"made " + body
         self.send_response(204 if self.command == "DELETE" else 201)
         self.send_header("X-Kind", "true")
-        if said:
-            self.send_header("Content-Length", str(len(said)))
+        if content:
+            self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(b"" if self.command == "HEAD" else said)
+        self.wfile.write(b"" if self.command == "HEAD" else content)
 
     do_GET = do_POST = do_DELETE = do_HEAD = answer  # noqa: N815
 
@@ -84,7 +84,7 @@ def test_it_reaches_a_unix_socket(tmp_path):
             assert server.came
 
 
-def test_it_answers_in_place_of_upstream_as_often_as_told(upstream, proxy, client):
+def test_it_answers_in_place_of_upstream_as_often_as_configured(upstream, proxy, client):
     proxy.fault("respond", method="POST", path="/things$", status=429, headers={"Retry-After": "7"}, times=2)
     assert client.get("/things").status_code == 201
     for _ in range(2):
@@ -101,8 +101,8 @@ def test_it_answers_in_place_of_upstream_as_often_as_told(upstream, proxy, clien
 )
 def test_it_looks_into_bodies_and_headers(proxy, client, wanted, spoilt):
     proxy.fault("respond", times=None, **wanted)
-    said = [client.post("/", content=name, headers={"X-Who": name}).status_code for name in ("web-1", "web-2")]
-    assert said == spoilt
+    statuses = [client.post("/", content=name, headers={"X-Who": name}).status_code for name in ("web-1", "web-2")]
+    assert statuses == spoilt
 
 
 @pytest.mark.parametrize(("action", "came"), [("drop", 0), ("drop_after_commit", 1)])

@@ -1,9 +1,10 @@
 import pytest
 
-from apps.operations import claims, runner
 from apps.operations.models import Operation
-from apps.servers import services
+from apps.operations.queue import leases
+from apps.operations.worker import runner
 from apps.servers.models import Server
+from apps.servers.services import listing
 
 HARD = {"stop": {"stop_server": {"stop_type": "hard"}}, "restart": {"restart_server": {"stop_type": "hard"}}}
 
@@ -39,8 +40,8 @@ def step():
     """Play one step of whatever is due, waits passing at once."""
 
     def run():
-        Operation.objects.unfinished().filter(lease_owner="").update(due_at=claims.in_seconds(-1))
-        for lease in claims.claim(owner="the test's worker", most=10):
+        Operation.objects.unfinished().filter(lease_owner="").update(due_at=leases.in_seconds(-1))
+        for lease in leases.claim(owner="the test's worker", max_count=10):
             runner.run(str(lease.operation_id), lease.fence)
 
     return run
@@ -88,4 +89,4 @@ def log():
 @pytest.fixture
 def quick_looks(monkeypatch):
     """Let each poll list the machines: the rounds of a test pass faster than the second between two lists."""
-    monkeypatch.setattr(services, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(listing, "PAUSE_SECONDS", 0)

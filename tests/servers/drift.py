@@ -1,13 +1,13 @@
 """What the tests of drift share: comparing, switching machines past the driver, machines that nobody knows."""
 
 from apps.operations.models import Operation
-from apps.providers.models import Account
+from apps.providers.models import CloudAccount
 from apps.servers.services import drift
 
 
 def compare(run_worker, account=None):
     """Compare an account with its cloud; returns the ended operation."""
-    operation = drift.compare_account(account=account or Account.objects.get())
+    operation = drift.compare_account(account=account or CloudAccount.objects.get())
     run_worker()
     operation.refresh_from_db()
     return operation

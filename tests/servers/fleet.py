@@ -1,6 +1,6 @@
 """Servers put in without any cloud: the views for other tools only read rows."""
 
-from apps.providers.models import Account
+from apps.providers.models import CloudAccount
 from apps.servers.models import Server
 from apps.taskservs.models import Installation, Taskserv
 from apps.workspaces.models import Workspace
@@ -12,7 +12,9 @@ def place(name):
 
 def machine(hostname, workspace="production", **facts):
     """A running server; `facts` replace what the row says."""
-    account, _ = Account.objects.get_or_create(provider="upcloud", name="default", defaults={"endpoint": "http://x"})
+    account, _ = CloudAccount.objects.get_or_create(
+        provider="upcloud", name="default", defaults={"endpoint": "http://x"}
+    )
     plain = {"provider": "upcloud", "plan": "2xCPU-4GB", "zone": "de-fra1", "status": "running"}
     plain |= {"ip_address": "10.0.0.1", "ssh_port": 22, "tags": []}
     return Server.objects.create(hostname=hostname, workspace=place(workspace), account=account, **plain | facts)

@@ -8,17 +8,18 @@ import pytest
 from django.db import connection
 
 from apps.operations.models import Operation
-from apps.providers.models import Account, Plan
+from apps.providers.models import CloudAccount, Plan
 from apps.servers import services
 from apps.servers.errors import LimitReached
 from apps.servers.models import Server
+from apps.servers.services.limits import release_order_slot
 from apps.workspaces.models import Workspace
 from tests.operations.conftest import database, databases, probes, system  # noqa: F401 - a database of each kind
 from tests.refusals import refused
 
 
 def limit(**limits):
-    Account.objects.update(**limits)
+    CloudAccount.objects.update(**limits)
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ def finish(step):
     def run():
         ends = time.monotonic() + 30
         while Operation.objects.unfinished().exists():
-            assert time.monotonic() < ends, list(Operation.objects.unfinished().values_list("kind", "note"))
-            Account.objects.update(looked_at=None)
+            assert time.monotonic() < ends, list(Operation.objects.unfinished().values_list("kind", "status_message"))
+            CloudAccount.objects.update(next_list_at=None)
             step()
 
     return run
@@ -56,15 +57,15 @@ def test_it_costs_no_more_than_it_may(api, alice, body, create, account):
     create()
     create(hostname="web-02")
     answer = api(alice).post("/v1/servers/create", {**body, "hostname": "web-03"})
-    said = refused(answer, 409, "CONFLICT")["message"]
-    assert said == "upcloud/default may cost 60.00 EUR a month; with this server it would cost 84.00."
+    message = refused(answer, 409, "CONFLICT")["message"]
+    assert message == "upcloud/default may cost 60.00 EUR a month; with this server it would cost 84.00."
 
 
 def test_a_price_that_is_not_known_is_too_much(api, alice, body, account):
     limit(max_monthly_price="60.00")
     Plan.objects.filter(name="2xCPU-4GB").update(prices={})
-    said = refused(api(alice).post("/v1/servers/create", body), 409, "CONFLICT")["message"]
-    assert "the price of 2xCPU-4GB in de-fra1 is not known" in said
+    message = refused(api(alice).post("/v1/servers/create", body), 409, "CONFLICT")["message"]
+    assert "the price of 2xCPU-4GB in de-fra1 is not known" in message
 
 
 @pytest.mark.parametrize("limits", [{"max_servers": 0}, {"max_monthly_price": "1.00"}])
@@ -75,7 +76,7 @@ def test_check_mode_keeps_to_them(api, alice, body, account, limits):
 
 def test_who_order_at_the_same_moment_do_not_both_pass(database):  # noqa: F811
     workspace = Workspace.objects.create(name="production", path="/opt/workspaces/production")
-    account = Account.objects.create(
+    account = CloudAccount.objects.create(
         provider="upcloud", name="default", max_servers=3, refreshed_at="2026-01-01T00:00:00Z"
     )
     account.zones.create(name="de-fra1")
@@ -101,6 +102,7 @@ def test_who_order_at_the_same_moment_do_not_both_pass(database):  # noqa: F811
 
 
 # ── orders under way ──────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_no_more_are_on_order_than_may_be_and_the_others_say_so(create, step, finish, cloud, account):
     cloud.set(boot_seconds=2)
     limit(max_creating=2)
@@ -109,9 +111,11 @@ def test_no_more_are_on_order_than_may_be_and_the_others_say_so(create, step, fi
     for _ in range(3):
         step()
     assert len(cloud.servers()) == 2
-    notes = list(Operation.objects.filter(note__contains="may be on order").values_list("note", flat=True))
-    said = "2 of 2 machines that may be on order at once at upcloud/default are; it is ordered when one of them is done"
-    assert notes == [said] * 2
+    waiting = Operation.objects.filter(status_message__contains="may be on order")
+    message = (
+        "2 of 2 machines that may be on order at once at upcloud/default are; it is ordered when one of them is done"
+    )
+    assert list(waiting.values_list("status_message", flat=True)) == [message] * 2
     finish()
     assert set(Server.objects.values_list("status", flat=True)) == {"running"}
     assert len(cloud.creates()) == 4 and not Server.objects.exclude(ordered_at=None).exists()
@@ -140,7 +144,7 @@ def test_the_one_that_has_waited_longest_is_woken(create, step, cloud, account):
         step()
     first, second, third = Server.objects.order_by("created_at")
     assert first.ordered_at and not second.ordered_at and not third.ordered_at
-    Operation.objects.exclude(target=first.target).update(woken=False)
-    services.limits.free_slot(first.id)
-    woken = Operation.objects.filter(woken=True).values_list("target", flat=True)
+    Operation.objects.exclude(target=first.target).update(wake_requested=False)
+    release_order_slot(first.id)
+    woken = Operation.objects.filter(wake_requested=True).values_list("target", flat=True)
     assert list(woken) == [second.target]

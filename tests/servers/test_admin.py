@@ -3,9 +3,9 @@
 import pytest
 
 from apps.operations.models import Operation
-from apps.servers import services
+from apps.servers import registry, services
 from apps.servers.models import Server
-from tests.console import a_server, act, browser, page, said, seeded, staff
+from tests.console import a_server, act, browser, page, seeded, shown_messages, staff
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ def test_it_asks_first(chief, account, workspace):
     assert not Operation.objects.exists()
 
 
-def test_it_queues_the_deletions_and_tells_what_was_refused(chief, account, workspace, run_worker):
+def test_it_queues_the_deletions_and_names_what_was_refused(chief, account, workspace, run_worker):
     free, held = a_server(account, workspace), a_server(account, workspace, "web-02")
     services.delete_server(server_id=held.pk, actor=None)
     answer = act(browser(chief), [free, held], "delete_servers", confirmed="yes")
-    told = " ".join(said(answer))
-    assert "Deletion of web-01 queued" in told
-    assert f"server:{held.pk} is held by operation" in told
+    messages = " ".join(shown_messages(answer))
+    assert ">Delete web-01</a>" in messages
+    assert "web-02: “Delete web-02” is under way" in messages
     operation = Operation.objects.get(target=free.target)
     assert (operation.kind, operation.actor) == ("server.delete", chief)
     free.refresh_from_db()
@@ -37,10 +37,10 @@ def test_it_queues_the_deletions_and_tells_what_was_refused(chief, account, work
 
 
 def test_it_refuses_occupied_servers_unless_forced(chief, account, workspace, monkeypatch):
-    monkeypatch.setattr(services, "occupants", [lambda server: ["docker"]])
+    monkeypatch.setattr(registry, "_occupants", [lambda server: ["docker"]])
     server, client = a_server(account, workspace), browser(chief)
     assert "docker" in act(client, [server], "delete_servers").content.decode()
-    assert "carries docker" in said(act(client, [server], "delete_servers", confirmed="yes"))[0]
+    assert "carries docker" in shown_messages(act(client, [server], "delete_servers", confirmed="yes"))[0]
     assert not Operation.objects.exists()
     act(client, [server], "delete_servers", confirmed="yes", force="on")
     assert Operation.objects.get().kind == "server.delete"

@@ -3,9 +3,9 @@
 import pytest
 
 from apps.operations.models import Operation
-from apps.providers.models import Account
+from apps.providers.models import CloudAccount
 from apps.servers.models import Orphan, Server
-from tests.console import a_server, act, browser, listing, page, said, seeded, staff
+from tests.console import a_server, act, browser, listing, page, seeded, shown_messages, staff
 
 
 @pytest.fixture
@@ -31,12 +31,12 @@ def test_it_shows_drift_and_offers_what_can_be_done(chief, account, workspace):
 
 
 @pytest.mark.parametrize("verb", ["adopt", "recreate", "forget"])
-def test_it_queues_repairs_and_tells_what_was_refused(verb, chief, account, workspace):
+def test_it_queues_repairs_and_names_what_was_refused(verb, chief, account, workspace):
     gone = a_server(account, workspace, "web-02", drift="gone", status="failed")
     right = a_server(account, workspace, protected=True)
-    told = " ".join(said(act(browser(chief), [gone, right], f"{verb}_servers")))
-    assert "of web-02 queued" in told
-    assert "web-01:" in told
+    messages = " ".join(shown_messages(act(browser(chief), [gone, right], f"{verb}_servers")))
+    assert messages.count("Queued: ") == 1 and "web-02" in messages.partition("Queued: ")[2]
+    assert "web-01:" in messages
     operation = Operation.objects.get()
     assert (operation.kind, operation.actor, operation.target) == (f"server.{verb}", chief, gone.target)
 
@@ -44,14 +44,14 @@ def test_it_queues_repairs_and_tells_what_was_refused(verb, chief, account, work
 def test_it_queues_one_comparison_an_account(chief, account, workspace):
     servers = [a_server(account, workspace), a_server(account, workspace, "web-02")]
     client = browser(chief)
-    assert "Comparison of upcloud/default queued" in said(act(client, servers, "compare_servers"))[0]
-    assert "is held by operation" in said(act(client, [account], "compare"))[0]
+    assert "Compare upcloud/default" in shown_messages(act(client, servers, "compare_servers"))[0]
+    assert "with its servers” is under way" in shown_messages(act(client, [account], "compare"))[0]
     assert Operation.objects.get().target == f"compare:{account.pk}"
     assert 'value="compare"' in client.get(page(account)).content.decode()
 
 
 def test_it_shows_when_an_account_was_compared(chief, account):
-    Account.objects.update(compared_at="2026-01-02T03:04:05Z")
+    CloudAccount.objects.update(compared_at="2026-01-02T03:04:05Z")
     assert "2026-01-02 03:04:05 UTC" in browser(chief).get(page(account)).content.decode()
 
 

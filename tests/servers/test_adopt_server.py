@@ -25,8 +25,8 @@ def test_it_accepts_a_stop(up, adopt, cloud, shown, run_worker):
     operation = adopt(server).json()
     assert operation["status"] == "pending"
     run_worker()
-    told = shown(operation)["result"]
-    assert (told["server_id"], told["status"], told["plan"]) == (server.id, "stopped", "2xCPU-4GB")
+    adopted = shown(operation)["result"]
+    assert (adopted["server_id"], adopted["status"], adopted["plan"]) == (server.id, "stopped", "2xCPU-4GB")
     assert seen(server) == ("stopped", "")
     assert result(compare(run_worker))["drifted"] == []
     switch(cloud, server, "start")

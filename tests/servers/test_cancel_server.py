@@ -1,7 +1,9 @@
 import pytest
 
-from apps.operations import claims, runner
+from apps.operations import transitions
 from apps.operations.models import Operation
+from apps.operations.queue import leases
+from apps.operations.worker import runner
 from apps.servers.models import Server
 
 
@@ -21,7 +23,7 @@ def test_a_pending_creation_leaves_nothing(create, cancel, api, alice, cloud, ru
 
 def test_one_that_a_worker_has_only_queued_does_not_begin(create, cancel, cloud):
     operation = create()
-    [lease] = claims.claim(owner="node", most=1)
+    [lease] = leases.claim(owner="node", max_count=1)
     assert cancel(operation).json()["status"] == "cancelled"
     runner.run(str(lease.operation_id), lease.fence)
     assert not cloud.creates()
@@ -82,13 +84,13 @@ def test_what_has_ended_cannot_be_cancelled(end, create, cancel, cloud, run_work
     assert end in answer.json()["message"]
 
 
-def test_a_running_step_is_told_and_the_answer_is_what_is_true(create, cancel, settings):
+def test_a_running_step_is_asked_to_stop_and_the_answer_is_the_true_state(create, cancel, settings):
     settings.OPERATIONS = {**settings.OPERATIONS, "cancel_wait_seconds": 0.2}
     operation = create()
-    [lease] = claims.claim(owner="node", most=1)
-    claims.begin(lease)
+    [lease] = leases.claim(owner="node", max_count=1)
+    transitions.set_running(lease)
     assert cancel(operation).json()["status"] == "running"
-    assert claims.order_to_stop(lease) == "cancelled"
+    assert leases.stop_reason(lease) == "cancelled"
     assert Operation.objects.get().status == "running"
 
 

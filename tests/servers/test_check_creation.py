@@ -19,7 +19,7 @@ def families(account):
 
 
 @pytest.mark.parametrize(
-    ("plan", "told"),
+    ("plan", "message"),
     [
         ("2xCPU-4BG", "Did you mean 2xCPU-4GB"),
         ("t3.medum", "Did you mean t3.medium"),
@@ -27,9 +27,9 @@ def families(account):
         ("zzzzzz", "It has t3.nano, t3.medium, m5.24xlarge."),
     ],
 )
-def test_it_suggests_what_was_meant_by_either_name(families, api, alice, body, plan, told):
+def test_it_suggests_what_was_meant_by_either_name(families, api, alice, body, plan, message):
     answer = refused(api(alice).post("/v1/servers/create", {**body, "plan": plan}), 400, "VALIDATION_ERROR")
-    assert told in answer["details"]["plan"][0]
+    assert message in answer["details"]["plan"][0]
     assert "-0GB" not in answer["details"]["plan"][0]
 
 

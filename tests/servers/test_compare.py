@@ -2,11 +2,13 @@
 
 import pytest
 
-from apps.operations import claims, runner, transitions
+from apps.operations import transitions
 from apps.operations.errors import LeaseLost, TargetBusy
+from apps.operations.handler_api import Context
 from apps.operations.models import Operation
-from apps.operations.steps import Context
-from apps.providers.models import Account
+from apps.operations.queue import leases
+from apps.operations.worker import runner
+from apps.providers.models import CloudAccount
 from apps.servers.handlers.drift import compare_servers
 from apps.servers.models import Server
 from apps.servers.services import drift
@@ -25,7 +27,7 @@ def test_it_finds_nothing_where_all_is_as_it_was(up, run_worker):
     before = Server.objects.values().get()
     assert result(compare(run_worker)) == {"servers": 1, "drifted": [], "orphans": []}
     assert Server.objects.values().get() == before
-    assert Account.objects.get().compared_at
+    assert CloudAccount.objects.get().compared_at
     assert seen(server) == ("running", "")
 
 
@@ -61,7 +63,7 @@ def test_it_finds_a_machine_that_is_gone(up, cloud, run_worker):
     cloud.vanish(server.ref)
     operation = compare(run_worker)
     assert seen(server) == ("failed", "gone")
-    assert server.ref in lines(operation)
+    assert "web-01: Its machine is gone" in lines(operation)
     looks = cloud.calls("GET", LOOKS)
     assert result(compare(run_worker))["drifted"] == [server.id]
     assert cloud.calls("GET", LOOKS) == looks, "what is proven gone is not asked for again"
@@ -112,7 +114,7 @@ def test_it_tries_again_after_a_list_that_failed(trouble, up, cloud, run_worker)
     else:
         cloud.lose_next_answer(method="GET", path=LISTS)
     operation = compare(run_worker)
-    assert "Try 1 failed" in lines(operation)
+    assert "Attempt 1 failed" in lines(operation)
     assert result(operation)["drifted"] == [server.id]
 
 
@@ -123,7 +125,7 @@ def test_it_calls_nothing_gone_when_no_list_comes(up, cloud, run_worker):
     operation = compare(run_worker)
     assert operation.status == "failed"
     assert seen(server) == ("running", "")
-    assert Account.objects.get().compared_at is None
+    assert CloudAccount.objects.get().compared_at is None
 
 
 def test_it_calls_nothing_gone_when_the_look_at_the_machine_fails(up, cloud, run_worker):
@@ -147,23 +149,23 @@ def test_it_says_nothing_of_a_machine_on_its_way(up, cloud, run_worker):
 def test_it_leaves_alone_what_an_operation_holds(up, cloud, api, alice, run_worker):
     server = up()
     cloud.vanish(server.ref)
-    operation = drift.compare_account(account=Account.objects.get())
+    operation = drift.compare_account(account=CloudAccount.objects.get())
     api(alice).post(f"/v1/servers/{server.id}/reboot")
-    Operation.objects.unfinished().update(due_at=claims.in_seconds(-1))
-    claimed = [lease for lease in claims.claim(owner="test", most=9) if lease.operation_id == operation.pk]
+    Operation.objects.unfinished().update(due_at=leases.in_seconds(-1))
+    claimed = [lease for lease in leases.claim(owner="test", max_count=9) if lease.operation_id == operation.pk]
     runner.run(str(claimed[0].operation_id), claimed[0].fence)
     assert seen(server) == ("running", "")
 
 
 def test_it_leaves_alone_what_has_changed_since_the_list(up, cloud):
     server = up()
-    account = Account.objects.get()
+    account = CloudAccount.objects.get()
     began = drift.clock(account)
     [read] = drift.comparable(account, began)
     verdict = drift.judge(read, None)
-    Operation.objects.update(updated_at=claims.in_seconds(1))
+    Operation.objects.update(updated_at=leases.in_seconds(1))
     assert drift.note_verdict(read, verdict, None, began) is False
-    Operation.objects.update(updated_at=claims.in_seconds(-5))
+    Operation.objects.update(updated_at=leases.in_seconds(-5))
     Server.objects.update(status="stopped")
     assert drift.note_verdict(read, verdict, None, began) is False
     Server.objects.update(status="running")
@@ -173,7 +175,7 @@ def test_it_leaves_alone_what_has_changed_since_the_list(up, cloud):
 
 def test_it_leaves_alone_what_was_made_a_moment_ago(up, cloud, run_worker, settings):
     server = up()
-    settings.DOUBT_SECONDS = 30
+    settings.ORDER_LOOKUP_SECONDS = 30
     cloud.vanish(server.ref)
     assert result(compare(run_worker)) == {"servers": 0, "drifted": [], "orphans": []}
     assert seen(server) == ("running", "")
@@ -184,7 +186,7 @@ def test_it_takes_a_creation_under_way_for_neither_drift_nor_orphan(create, step
     create()
     step()
     assert len(cloud.servers()) == 1
-    operation = drift.compare_account(account=Account.objects.get())
+    operation = drift.compare_account(account=CloudAccount.objects.get())
     step()
     operation.refresh_from_db()
     assert result(operation) == {"servers": 0, "drifted": [], "orphans": []}
@@ -208,9 +210,10 @@ def many(up, cloud):
     return first, made
 
 
+@pytest.mark.slow
 def test_it_lists_once_for_three_hundred_servers(many, cloud, run_worker, django_assert_max_num_queries):
     lists, looks = cloud.calls("GET", LISTS), cloud.calls("GET", LOOKS)
-    operation = drift.compare_account(account=Account.objects.get())
+    operation = drift.compare_account(account=CloudAccount.objects.get())
     with django_assert_max_num_queries(60):
         run_worker()
     operation.refresh_from_db()
@@ -237,7 +240,7 @@ def test_it_compares_an_account_once_at_a_time(account):
 
 
 def test_it_is_queued_for_every_enabled_account(account):
-    Account.objects.create(provider="upcloud", name="off", enabled=False)
+    CloudAccount.objects.create(provider="upcloud", name="off", enabled=False)
     drift.compare_all()
     assert list(Operation.objects.values_list("target", flat=True)) == [f"compare:{account.pk}"]
 
@@ -245,10 +248,10 @@ def test_it_is_queued_for_every_enabled_account(account):
 def test_a_worker_that_lost_its_lease_writes_nothing(up, cloud):
     server = up()
     cloud.vanish(server.ref)
-    operation = drift.compare_account(account=Account.objects.get())
-    Operation.objects.filter(pk=operation.pk).update(due_at=claims.in_seconds(-1))
-    [lease] = claims.claim(owner="frozen", most=1)
-    claims.begin(lease)
+    operation = drift.compare_account(account=CloudAccount.objects.get())
+    Operation.objects.filter(pk=operation.pk).update(due_at=leases.in_seconds(-1))
+    [lease] = leases.claim(owner="frozen", max_count=1)
+    transitions.set_running(lease)
     Operation.objects.filter(pk=operation.pk).update(fence=99)
     with pytest.raises(LeaseLost):
         compare_servers(Context(Operation.objects.get(pk=operation.pk), lease, transitions.write))

@@ -18,7 +18,7 @@ def test_it_waits_for_the_comparison_under_way_and_prints_what_was_found(up, clo
     out = StringIO()
     call_command("compare_servers", stdout=out)
     assert "upcloud/default: 1 servers, 1 drifted, 0 orphans" in out.getvalue()
-    assert f"web-01: Its machine {server.ref} is gone" in out.getvalue()
+    assert "web-01: Its machine is gone" in out.getvalue()
     assert Operation.objects.filter(kind="servers.compare").count() == 1
     assert Server.objects.get().drift == "gone"
 

@@ -1,7 +1,8 @@
 import pytest
 
-from apps.operations import claims
+from apps.operations import transitions
 from apps.operations.models import Operation
+from apps.operations.queue import leases
 from apps.servers.models import Server
 
 
@@ -79,7 +80,7 @@ def test_it_leaves_somebody_elses_machine_alone(up, delete, cloud, run_worker):
 
 
 @pytest.mark.parametrize(
-    ("said", "status"),
+    ("given", "status"),
     [
         ({"server_id": "srv-other"}, 400),
         ({"workspace": "staging"}, 404),
@@ -87,9 +88,9 @@ def test_it_leaves_somebody_elses_machine_alone(up, delete, cloud, run_worker):
         ({"forced": True}, 400),
     ],
 )
-def test_it_refuses_a_body_that_does_not_fit(said, status, up, delete):
+def test_it_refuses_a_body_that_does_not_fit(given, status, up, delete):
     server = up()
-    assert delete(server, said).status_code == status
+    assert delete(server, given).status_code == status
     assert Server.objects.get().status == "running"
 
 
@@ -110,22 +111,22 @@ def test_force_takes_over_from_an_operation_at_rest(create, delete, shown, cloud
 
 
 def test_force_waits_out_an_order_that_may_still_be_carried_out(create, delete, cloud, step, run_worker, settings):
-    settings.DOUBT_SECONDS = 30
+    settings.ORDER_LOOKUP_SECONDS = 30
     cloud.lose_next_answer(commit=False)
     create()
     step()
     delete(Server.objects.get(), {"force": True})
     step()
     assert Server.objects.get().status == "deleting"  # thirty seconds have not passed
-    settings.DOUBT_SECONDS = 0
+    settings.ORDER_LOOKUP_SECONDS = 0
     run_worker()
     assert not Server.objects.exists()
 
 
 def test_force_does_not_snatch_from_a_worker(create, delete):
     create()
-    [lease] = claims.claim(owner="node", most=1)
-    claims.begin(lease)
+    [lease] = leases.claim(owner="node", max_count=1)
+    transitions.set_running(lease)
     assert delete(Server.objects.get(), {"force": True}).status_code == 409
 
 

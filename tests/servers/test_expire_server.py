@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apps.operations import registry
 from apps.operations.models import Operation
-from apps.servers import services
+from apps.servers import registry as servers
 from apps.servers.models import Server
 from apps.servers.services.expiry import expire_servers
 from tests.console import a_server
@@ -28,7 +28,7 @@ def expired(up):
 def occupied(monkeypatch):
     """Whatever is named in it carries something."""
     hostnames = set()
-    monkeypatch.setattr(services, "occupants", [lambda server: ["docker"] if server.hostname in hostnames else []])
+    monkeypatch.setattr(servers, "_occupants", [lambda server: ["docker"] if server.hostname in hostnames else []])
     return hostnames
 
 
@@ -48,7 +48,7 @@ def test_it_is_deleted_by_an_operation_like_any_other(expired, cloud, run_worker
 
 
 def test_it_runs_each_minute():
-    [timer] = [timer for timer in registry.timers() if timer.name == "expire servers"]
+    [timer] = [timer for timer in registry.periodic_tasks() if timer.name == "expire servers"]
     assert (timer.function, timer.minutes) == ("apps.servers.services.expiry.expire_servers", 1)
 
 
@@ -80,9 +80,9 @@ def test_what_carries_services_stays_and_says_so_once(expired, occupied, shown):
         expire_servers()
     [refusal] = deletions()
     assert (refusal.status, refusal.due_at, refusal.error_code) == ("failed", None, "SERVER_OCCUPIED")
-    told = "It expired at 2020-01-01T00:00:00Z and stays: web-01 carries docker"
-    assert shown({"id": refusal.pk})["error"].startswith(told)
-    assert refusal.events.get().message.startswith(told)
+    message = "It expired at 2020-01-01T00:00:00Z and stays: web-01 carries docker"
+    assert shown({"id": refusal.pk})["error"].startswith(message)
+    assert refusal.events.get().message.startswith(message)
     assert Server.objects.get().status == "running"
 
 
@@ -95,7 +95,7 @@ def test_it_goes_as_soon_as_it_is_free(expired, occupied, run_worker):
     assert not Server.objects.exists()
 
 
-def test_a_later_expiry_is_told_again(expired, occupied):
+def test_a_later_expiry_is_reported_again(expired, occupied):
     occupied.add("web-01")
     expire_servers()
     Operation.objects.filter(kind="server.delete").update(created_at=timezone.now() - timedelta(minutes=9))

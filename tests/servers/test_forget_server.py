@@ -62,7 +62,7 @@ def test_it_forgets_nothing_while_the_cloud_cannot_be_asked(trouble, up, forget,
 
 
 def test_it_waits_out_an_order_that_may_still_be_carried_out(create, forget, cloud, step, run_worker, settings):
-    settings.DOUBT_SECONDS = 30
+    settings.ORDER_LOOKUP_SECONDS = 30
     cloud.lose_next_answer(commit=False)
     operation = create()
     step()
@@ -72,7 +72,7 @@ def test_it_waits_out_an_order_that_may_still_be_carried_out(create, forget, clo
     for _ in range(4):
         step()
     assert Server.objects.exists()  # thirty seconds have not passed
-    settings.DOUBT_SECONDS = 0
+    settings.ORDER_LOOKUP_SECONDS = 0
     run_worker()
     assert not Server.objects.exists()
 

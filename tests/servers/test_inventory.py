@@ -80,7 +80,7 @@ def test_it_says_that_a_container_stands_behind_an_emulated_server(inventory):
     assert inventory()["_meta"]["hostvars"]["production.web-01"]["provisioning_emulated"] is False
 
 
-def test_it_tells_servers_of_the_same_name_in_two_workspaces_apart(inventory):
+def test_it_distinguishes_servers_of_the_same_name_in_two_workspaces(inventory):
     machine("web-01", ip_address="10.0.0.1")
     machine("web-01", workspace="staging", ip_address="10.0.0.2")
     hosts = inventory()["_meta"]["hostvars"]

@@ -10,11 +10,13 @@ import pytest
 
 from apps.accounts.models import TokenFamily
 from apps.accounts.services import issue
+from apps.servers.services.inventory import hash_of
 from tests.conftest import PASSWORD
 from tests.servers.fleet import installed, machine
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SCRIPT = Path(__file__).parent.parent.parent / "contrib" / "inventory" / "provisioning.py"
+ANSIBLE = Path(sys.executable).parent / "ansible"
 ANSIBLE_INVENTORY = Path(sys.executable).parent / "ansible-inventory"
 
 
@@ -88,7 +90,7 @@ def test_it_shows_one_host(run, fleet):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"PROVISIONING_URL": None}, "set PROVISIONING_URL"),
         ({"PROVISIONING_URL": "file:///etc/passwd"}, "set PROVISIONING_URL"),
@@ -100,8 +102,46 @@ def test_it_shows_one_host(run, fleet):
         ({"PROVISIONING_TIMEOUT": "soon"}, "PROVISIONING_TIMEOUT is not a number"),
     ],
 )
-def test_it_says_why_there_is_no_inventory(changes, said, run):
+def test_it_says_why_there_is_no_inventory(changes, message, run):
     done = run(SCRIPT, "--list", **changes)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("provisioning.py: ") and said in done.stderr
+    assert done.stderr.startswith("provisioning.py: ") and message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+# ── names that mean something to Ansible ──────────────────────────────────────────────────────────────────────────────
+RESERVED = ["all", "ungrouped", "localhost", "1.2.3.4", "127.0.0.1", "42", "web.localhost", "0x7f.1"]
+
+
+@pytest.mark.parametrize("scope", [None, "production"], ids=["all workspaces", "one workspace"])
+def test_it_exports_servers_safely_whatever_they_are_named(scope, run):
+    """As they may be in a database from before such names were refused."""
+    names = [*RESERVED, "web-01"]
+    for number, name in enumerate(names):
+        machine(name, ip_address=f"10.0.0.{number}", tags=["all", "x"])
+    if scope is None:
+        machine("0.0.1", workspace="127", ip_address="10.0.0.99")
+    found = json.loads(ansible(run, "--list", PROVISIONING_WORKSPACE=scope))
+    reached = {facts["ansible_host"] for facts in found["_meta"]["hostvars"].values()}
+    assert len(reached) == len(names) + (scope is None)
+    assert len(found["tag_all"]["hosts"]) == len(names)
+    assert not {"all", "ungrouped", "localhost", "127.0.0.1"} & set(found["_meta"]["hostvars"])
+    for pattern, count in (("all", len(reached)), ("tag_all", len(names)), ("ungrouped", 0)):
+        done = run(ANSIBLE, "-i", SCRIPT, pattern, "--list-hosts", PROVISIONING_WORKSPACE=scope)
+        assert f"hosts ({count})" in done.stdout, done.stdout + done.stderr
+    for pattern in ("localhost", "127.0.0.1"):  # Ansible's own machine, no server
+        done = run(
+            ANSIBLE, "-i", SCRIPT, pattern, "-m", "debug", "-a", "var=ansible_host", PROVISIONING_WORKSPACE=scope
+        )
+        assert "10.0.0." not in done.stdout, done.stdout
+
+
+def test_it_never_gives_a_group_another_one_s_name(run):
+    clash = hash_of("a-b", 8)
+    tags = ["a-b", "a.b", "a_b", f"a_b_{clash}", f"a_b_{hash_of('a-b', 16)}", f"a-b_{clash}", "all", "plain"]
+    for number, tag in enumerate(tags):
+        machine(f"web-{number}", ip_address=f"10.0.0.{number}", tags=[tag])
+    found = json.loads(ansible(run, "--list"))
+    groups = [group["hosts"] for name, group in found.items() if name.startswith("tag_")]
+    assert sorted(groups) == [[f"production.web-{number}"] for number in range(len(tags))]
+    assert found["tag_plain"]["hosts"] == ["production.web-7"]

@@ -8,9 +8,9 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.operations.models import Operation
-from apps.providers.models import Account
+from apps.providers.models import CloudAccount
 from apps.servers.models import Server
-from apps.servers.services.limits import free_slot, take_slot
+from apps.servers.services.limits import release_order_slot, reserve_order_slot
 from apps.workspaces.models import Workspace
 from tests.operations.conftest import database, databases, system  # noqa: F401 - a database of each kind
 
@@ -21,12 +21,12 @@ MOST, MANY = 3, 8
 def queue(database):  # noqa: F811
     """Servers whose creations have begun, the oldest first."""
     workspace = Workspace.objects.create(name="production", path="/opt/workspaces/production")
-    account = Account.objects.create(provider="upcloud", name="default", max_creating=MOST)
+    account = CloudAccount.objects.create(provider="upcloud", name="default", max_creating=MOST)
     facts = {"provider": "upcloud", "plan": "small", "zone": "de-fra1", "workspace": workspace, "account": account}
     servers = [Server.objects.create(hostname=f"web-{number}", **facts) for number in range(MANY)]
     for server in servers:
-        about = {"target": server.target, "lane": account.lane, "workspace": workspace}
-        Operation.objects.create(kind="server.create", status="running", woken=False, **about)
+        about = {"target": server.target, "limit_key": account.limit_key, "workspace": workspace}
+        Operation.objects.create(kind="server.create", status="running", wake_requested=False, **about)
     return servers
 
 
@@ -51,25 +51,25 @@ def holders():
 
 
 def test_it_gives_no_more_places_than_there_are_and_gives_them_to_the_first(queue):
-    told = all_at_once(take_slot, queue)
+    results = all_at_once(reserve_order_slot, queue)
     assert holders() == queue[:MOST]
-    assert [bool(why) for why in told] == [server not in queue[:MOST] for server in queue]
+    assert [bool(why) for why in results] == [server not in queue[:MOST] for server in queue]
 
 
 def test_it_hands_on_places_while_many_ask(queue):
-    all_at_once(take_slot, queue)
+    all_at_once(reserve_order_slot, queue)
 
     def act(server):
-        return free_slot(server.pk) if server in queue[:MOST] else take_slot(server)
+        return release_order_slot(server.pk) if server in queue[:MOST] else reserve_order_slot(server)
 
     all_at_once(act, queue)
     ended = Operation.objects.filter(target__in=[server.target for server in queue[:MOST]])
     ended.update(status="completed", due_at=None, ended_at=timezone.now())
-    all_at_once(take_slot, queue[MOST:])
+    all_at_once(reserve_order_slot, queue[MOST:])
     assert holders() == queue[MOST : 2 * MOST]
 
 
 def test_it_lets_nobody_wait_for_a_creation_that_has_not_begun(queue):
     Operation.objects.filter(target=queue[0].target).update(status="pending")
-    all_at_once(take_slot, queue[1:])
+    all_at_once(reserve_order_slot, queue[1:])
     assert holders() == queue[1 : MOST + 1]

@@ -58,6 +58,15 @@ def test_it_hands_user_data_to_the_cloud_and_shows_it_to_nobody(order, api, alic
     assert "hush" not in str(seen) + str(kept)
 
 
+def test_a_machine_with_host_keys_in_its_user_data_gets_none_of_ours(order, cloud, run_worker):
+    data = "#cloud-config\nssh_keys:\n  ed25519_private: |\n    hush-hush\n"
+    order(user_data=data)
+    run_worker()
+    server = Server.objects.get()
+    assert (server.status, server.ssh_host_key, server.ordered_host_key) == ("running", "", "")
+    assert [event["user_data"] for event in cloud.creates()] == [data]
+
+
 def test_it_notes_expiry_and_protection(order, api, alice):
     order(expires_at="2999-01-01T12:00:00.75+02:00", protected=True)
     seen = api(alice).get(f"/v1/servers/{Server.objects.get().id}").json()
@@ -65,7 +74,7 @@ def test_it_notes_expiry_and_protection(order, api, alice):
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "message"),
     [
         ("image", "Debian GNU/Linux 13 (Trixy)", "Did you mean 0"),
         ("image", "\t", "control"),
@@ -81,9 +90,9 @@ def test_it_notes_expiry_and_protection(order, api, alice):
         ("protect", True, "Unknown field"),
     ],
 )
-def test_it_refuses_what_cannot_be(field, value, told, order):
+def test_it_refuses_what_cannot_be(field, value, message, order):
     body = refused(order(**{field: value}), 400, "VALIDATION_ERROR", field=field)
-    assert told in json.dumps(body["details"], ensure_ascii=False)
+    assert message in json.dumps(body["details"], ensure_ascii=False)
     assert not Server.objects.exists()
     assert not Operation.objects.exists()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from apps.operations.models import Operation
-from apps.providers.models import Account
+from apps.providers.models import CloudAccount
 from apps.servers.models import Orphan, Server
 from apps.servers.services import drift
 from apps.workspaces.models import Workspace
@@ -67,8 +67,8 @@ def test_it_finds_a_second_machine_of_a_server(up, cloud, run_worker):
 
 def test_it_takes_no_server_of_another_account_at_the_same_cloud_for_one(up, cloud, run_worker):
     server = up()
-    first = Account.objects.get()
-    other = Account.objects.create(
+    first = CloudAccount.objects.get()
+    other = CloudAccount.objects.create(
         provider="upcloud", name="twin", endpoint=first.endpoint, sealed_credentials=first.sealed_credentials
     )
     assert result(compare(run_worker, other)) == {"servers": 0, "drifted": [], "orphans": []}
@@ -84,9 +84,9 @@ def test_it_takes_no_machine_for_one_that_is_just_being_deleted(up, cloud, api, 
     run_worker()
     lagging = cloud.create("web-01", labels=marked(server.id))
     assert lagging["uuid"] != ref
-    settings.DOUBT_SECONDS = 30
+    settings.ORDER_LOOKUP_SECONDS = 30
     assert result(compare(run_worker))["orphans"] == []
-    settings.DOUBT_SECONDS = 0
+    settings.ORDER_LOOKUP_SECONDS = 0
     assert len(result(compare(run_worker))["orphans"]) == 1
 
 
@@ -162,7 +162,7 @@ def test_it_refuses_a_mark_that_a_server_has(up, adopt, cloud, run_worker):
 
 def test_it_refuses_another_workspace_than_the_account_s(stray, adopt):
     other = Workspace.objects.create(name="staging", path="/opt/workspaces/staging")
-    Account.objects.update(workspace=other)
+    CloudAccount.objects.update(workspace=other)
     refused(adopt(stray), 400, field="workspace")
     refused(adopt(stray, workspace="unknown"), 400, field="workspace")
     assert adopt(stray, workspace="staging").status_code == 200
@@ -245,5 +245,5 @@ def test_no_server_is_repaired_while_its_second_machine_is_being_deleted(up, clo
     Server.objects.update(drift="stopped")
     operation = delete(Orphan.objects.get()).json()
     for verb in ("adopt", "forget"):
-        said = refused(api(alice).post(f"/v1/servers/{server.id}/{verb}"), 409, "CONFLICT")
-        assert operation["id"] in said["message"]
+        error = refused(api(alice).post(f"/v1/servers/{server.id}/{verb}"), 409, "CONFLICT")
+        assert operation["id"] in error["message"]

@@ -81,6 +81,6 @@ def test_check_mode_says_and_prices_what_it_comes_to(create, run_worker, shown):
 
 @pytest.mark.parametrize("plan", ["900xCPU-1GB", "2xCPU-99999GB", "0xCPU-4GB", "2xcpu-4gb", "2xCPU-4GB "])
 def test_it_refuses_what_nothing_fits(api, alice, body, plan):
-    said = refused(api(alice).post("/v1/servers/create", {**body, "plan": plan}), 400, "VALIDATION_ERROR")
-    assert "plan" in said["details"]
+    error = refused(api(alice).post("/v1/servers/create", {**body, "plan": plan}), 400, "VALIDATION_ERROR")
+    assert "plan" in error["details"]
     assert not Server.objects.exists()

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import transaction
 
 from apps.operations.models import Operation
-from apps.providers.services import refresh_catalogue, register_account
+from apps.providers.services import refresh_catalog, register_account
 from tests.conftest import PASSWORD
 from tests.providers.clouds.local import clear, usable_engine
 from tests.servers.test_inventory_script import SCRIPT
@@ -29,7 +29,7 @@ def keys(settings, api, alice, workspace, run_worker, tmp_path):
     """
     engine = usable_engine()
     settings.INSTALLATION = INSTALLATION
-    refresh_catalogue(account=register_account(provider="local", name="default", endpoint="", credentials={}))
+    refresh_catalog(account=register_account(provider="local", name="default", endpoint="", credentials={}))
     with transaction.atomic():
         run_worker()
     body = {"workspace": "production", "provider": "local", "plan": "1xCPU-1GB", "hostname": "web-01", "zone": "local"}
@@ -53,6 +53,7 @@ def run(*command, home, **variables):
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.slow
 def test_it_is_reached_by_openssh_and_by_ansible(keys, cloud_server):
     ssh = run("ssh", "-F", keys / "config", "-o", "ConnectionAttempts=20", "production.web-01", "hostname", home=keys)
     assert (ssh.returncode, ssh.stdout) == (0, "web-01\n"), ssh.stderr

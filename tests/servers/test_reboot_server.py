@@ -2,6 +2,7 @@ import pytest
 
 from apps.operations.models import Operation
 from apps.servers.models import Server
+from tests.operations.fleet import eventually
 from tests.refusals import refused
 
 pytestmark = pytest.mark.usefixtures("quick_looks")
@@ -17,13 +18,13 @@ def test_it_reboots_the_machine_once(up, switch, shown, cloud, run_worker):
 
 
 def test_it_does_not_believe_a_machine_that_has_not_gone_down_yet(up, switch, shown, cloud, step, settings, run_worker):
-    settings.SETTLE_SECONDS = 60
+    settings.POWER_STATE_LAG_SECONDS = 60
     server = up()
-    cloud.set(boot_seconds=0.6)
+    cloud.set(boot_seconds=2)
     operation = switch("reboot", server).json()
     for _ in range(3):
         step()
-    assert cloud.servers()[0]["state"] == "started"
+    eventually(lambda: cloud.servers()[0]["state"] == "started", 10, "the machine to be up")
     assert shown(operation)["status"] == "running"
     run_worker()
     assert shown(operation)["status"] == "completed"
@@ -32,12 +33,12 @@ def test_it_does_not_believe_a_machine_that_has_not_gone_down_yet(up, switch, sh
 
 
 def test_it_believes_one_that_was_never_seen_down_after_a_while(up, switch, shown, cloud, step, settings, run_worker):
-    settings.SETTLE_SECONDS = 60
+    settings.POWER_STATE_LAG_SECONDS = 60
     operation = switch("reboot", up()).json()
     for _ in range(5):
         step()
     assert shown(operation)["status"] == "running"
-    settings.SETTLE_SECONDS = 0
+    settings.POWER_STATE_LAG_SECONDS = 0
     run_worker()
     assert shown(operation)["status"] == "completed"
     assert len(cloud.events("restart")) == 1
@@ -63,9 +64,9 @@ def test_it_asks_again_when_nothing_came_of_it(spoil, up, switch, shown, cloud, 
 
 
 def test_it_does_not_ask_again_when_the_lost_answer_was_yes(up, switch, shown, cloud, settings, run_worker):
-    settings.SETTLE_SECONDS = 60
+    settings.POWER_STATE_LAG_SECONDS = 60
     server = up()
-    cloud.set(boot_seconds=0.6)
+    cloud.set(boot_seconds=2)
     cloud.lose_next_answer(path="/restart$")
     operation = switch("reboot", server).json()
     run_worker()
@@ -99,7 +100,7 @@ def test_it_fails_on_a_machine_that_was_stopped_outside(up, switch, shown, cloud
 
 
 def test_it_fails_when_the_machine_vanishes_meanwhile(up, switch, cloud, step, settings, run_worker):
-    settings.SETTLE_SECONDS = 60
+    settings.POWER_STATE_LAG_SECONDS = 60
     server = up()
     cloud.set(boot_seconds=60)
     operation = switch("reboot", server).json()
@@ -113,9 +114,9 @@ def test_it_fails_when_the_machine_vanishes_meanwhile(up, switch, cloud, step, s
 def test_cancelled_midway_it_waits_until_the_machine_is_at_rest(
     up, switch, api, alice, cloud, step, settings, run_worker
 ):
-    settings.SETTLE_SECONDS = 0.3
+    settings.POWER_STATE_LAG_SECONDS = 1.0
     server = up()
-    cloud.set(boot_seconds=0.6)
+    cloud.set(boot_seconds=2)
     operation = switch("reboot", server).json()
     step()
     assert api(alice).post(f"/v1/operations/{operation['id']}/cancel").json()["status"] == "cancelled"

@@ -3,7 +3,7 @@
 import pytest
 
 from apps.operations.models import Operation
-from apps.providers.models import Account
+from apps.providers.models import CloudAccount
 from apps.servers import services
 from apps.servers.models import Server
 from apps.taskservs.models import Installation, Taskserv
@@ -22,7 +22,7 @@ def gone(up, cloud, run_worker):
     server = up()
     cloud.vanish(server.ref)
     compare(run_worker)
-    Account.objects.update(looked_at=None)  # the account may be listed at once, not a second later
+    CloudAccount.objects.update(next_list_at=None)  # the account may be listed at once, not a second later
     server.refresh_from_db()
     assert server.drift == "gone"
     return server
@@ -50,6 +50,16 @@ def test_it_makes_the_machine_anew(gone, recreate, cloud, shown, run_worker):
     assert result(compare(run_worker)) == {"servers": 1, "drifted": [], "orphans": []}
 
 
+def test_the_new_machine_has_a_new_host_key(gone, recreate, run_worker):
+    Server.objects.update(ssh_host_key="ssh-ed25519 AAAA the old machine's own", ordered_host_key="")
+    before = gone.ordered_host_key
+    recreate(gone)
+    run_worker()
+    gone.refresh_from_db()
+    assert gone.ssh_host_key == gone.ordered_host_key != before
+    assert gone.ssh_host_key.startswith("ecdsa-sha2-nistp256 ")
+
+
 def test_it_makes_the_machine_of_a_creation_that_left_nothing(create, recreate, cloud, run_worker):
     cloud.refuse_next("SERVER_RESOURCES_UNAVAILABLE")
     create()
@@ -68,7 +78,7 @@ def test_it_makes_no_second_machine(by, gone, recreate, cloud, shown, run_worker
     operation = recreate(gone).json()
     run_worker()
     assert shown(operation)["status"] == "failed"
-    assert machine["uuid"] in shown(operation)["error"]
+    assert "machine of web-01 is still there" in shown(operation)["error"]
     assert len(cloud.servers()) == 1
     assert seen(gone) == ("failed", "gone")
 

@@ -25,7 +25,7 @@ def test_it_begins_with_the_documented_keys(up, show, api, bob):
     assert {key: seen[key] for key in DOCUMENTED} == documented
 
 
-def test_it_tells_the_rest(up, show):
+def test_it_shows_the_rest(up, show):
     seen = show(up()).json()
     assert (seen["workspace"], seen["account"], seen["tags"]) == ("production", "default", ["web", "production"])
     assert (seen["ssh_port"], seen["emulated"], seen["protected"]) == (22, True, False)
@@ -40,7 +40,7 @@ def test_it_names_the_operation_that_holds_it(create, show, run_worker):
     assert show(server).json()["operation"] is None
 
 
-def test_it_tells_how_the_machine_has_drifted(up, show):
+def test_it_shows_how_the_machine_has_drifted(up, show):
     server = up()
     Server.objects.update(drift="stopped", drift_note="It was stopped.", drift_seen_at="2026-01-02T03:04:05.6Z")
     seen = show(server).json()["drift"]

@@ -57,6 +57,16 @@ def test_it_remembers_host_keys_by_server_for_addresses_are_given_away(seen):
     assert seen(printed(), "web-01")["hostkeyalias"] == server.id
 
 
+def test_it_writes_the_host_keys_that_are_known_and_leaves_the_others(tmp_path):
+    server, other = machine("web-01", ssh_host_key="ssh-ed25519 AAAA new"), machine("web-02")
+    machine("web-03", ssh_host_key="ecdsa-sha2-nistp256 AAAA", ordered_host_key="ecdsa-sha2-nistp256 AAAA")
+    path = tmp_path / ".known_hosts"
+    path.write_text(f"{server.id} ssh-ed25519 AAAA old\n{other.id} ssh-ed25519 BBBB met\n")
+    printed(keys=str(tmp_path))
+    assert path.read_text() == f"{other.id} ssh-ed25519 BBBB met\n{server.id} ssh-ed25519 AAAA new\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_it_only_takes_a_host_name_that_is_unmistakable(seen):
     machine("web-01", ip_address="10.0.0.1")
     machine("WEB-01", workspace="staging", ip_address="10.0.0.2")
@@ -125,7 +135,7 @@ def test_it_follows_no_link_with_a_key(tmp_path):
 
 
 @pytest.mark.parametrize("name", ['a"b', "a\nb", "a${HOME}b"])
-def test_it_refuses_a_directory_that_openssh_could_not_be_told_of(name, tmp_path):
+def test_it_refuses_a_directory_that_openssh_cannot_be_given(name, tmp_path):
     machine("web-01")
     with pytest.raises(CommandError, match="choose another directory"):
         printed(keys=str(tmp_path / name))

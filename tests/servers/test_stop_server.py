@@ -1,9 +1,9 @@
 import pytest
 
-from apps.operations import claims
 from apps.operations.models import Operation
+from apps.operations.queue import leases
+from apps.servers import registry
 from apps.servers.models import Server
-from apps.servers.services import power
 from tests.refusals import refused
 
 pytestmark = pytest.mark.usefixtures("quick_looks")
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("quick_looks")
 @pytest.fixture
 def booting(up, settings):
     """A server that runs, on a cloud that takes its time from now on."""
-    settings.SETTLE_SECONDS = 30
+    settings.POWER_STATE_LAG_SECONDS = 30
     return up
 
 
@@ -39,7 +39,7 @@ def test_it_waits_until_the_machine_has_stopped(booting, switch, shown, cloud, s
     for _ in range(4):
         step()
     assert shown(operation)["status"] == "running"
-    assert "is running at upcloud/default" in Operation.objects.get(pk=operation["id"]).note
+    assert "is running at upcloud/default" in Operation.objects.get(pk=operation["id"]).status_message
     run_worker()
     assert Server.objects.get().status == "stopped"
     assert len(cloud.events("stop")) == 1  # asked once, though it went on looking as if it ran
@@ -175,7 +175,7 @@ def test_cancelled_midway_the_row_says_what_became_of_the_machine(
     operation = switch("stop", server).json()
     step()
     assert cancel(operation)["status"] == "cancelled"
-    run_worker()  # the machine still shows that it runs, and is known to have been told to stop
+    run_worker()  # the machine still shows that it runs, and is known to have been ordered to stop
     assert (shown(operation)["status"], shown(operation)["error"]) == ("cancelled", None)
     assert Server.objects.get().status == "stopped"
     assert Operation.objects.get(pk=operation["id"]).due_at is None
@@ -212,7 +212,7 @@ def test_it_refuses_a_server_that_has_failed(verb, create, switch, cloud, run_wo
 
 @pytest.mark.parametrize("verb", ["stop", "reboot"])
 def test_it_does_not_cut_off_an_installation(verb, up, switch, monkeypatch):
-    monkeypatch.setattr(power, "busy_with", [lambda server: ["the-installation"]])
+    monkeypatch.setattr(registry, "_busy_operations", [lambda server: ["the-installation"]])
     assert "the-installation" in refused(switch(verb, up()), 409)["message"]
 
 
@@ -243,10 +243,10 @@ def test_it_acts_once_for_an_idempotency_key(up, api, alice, run_worker):
 
 
 def test_it_does_not_act_for_a_worker_that_has_lost_it(up, switch, cloud):
-    from apps.operations import runner
+    from apps.operations.worker import runner
 
     switch("stop", up())
-    [lease] = claims.claim(owner="lost", most=1)
+    [lease] = leases.claim(owner="lost", max_count=1)
     Operation.objects.unfinished().update(fence=lease.fence + 1)
     runner.run(str(lease.operation_id), lease.fence)
     assert not cloud.events("stop")

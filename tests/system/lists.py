@@ -1,10 +1,11 @@
 """Rows for the lists, put in without any service."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from apps.operations.models import Operation
-from apps.providers.models import Account
+from apps.providers.models import CloudAccount
 from apps.servers.models import Server
 from apps.workspaces.models import Workspace
 
@@ -23,7 +24,9 @@ def shown(number):
 
 def make_servers(count, **facts):
     place, _ = Workspace.objects.get_or_create(name="production", defaults={"path": "/opt/workspaces/production"})
-    account, _ = Account.objects.get_or_create(provider="upcloud", name="default", defaults={"endpoint": "http://x"})
+    account, _ = CloudAccount.objects.get_or_create(
+        provider="upcloud", name="default", defaults={"endpoint": "http://x"}
+    )
     plain = {"provider": "upcloud", "plan": "2xCPU-4GB", "zone": "de-fra1", "workspace": place, "account": account}
     return Server.objects.bulk_create(
         Server(id=f"srv-{number:06}", hostname=f"web-{number:06}", created_at=moment(number), **plain | facts)
@@ -51,3 +54,21 @@ def make_workspaces(count):
 
 MAKERS = dict(zip(PATHS, (make_servers, make_operations, make_workspaces), strict=True))
 NAMES = dict(zip(PATHS, ("hostname", "id", "name"), strict=True))
+
+
+def following(answer):
+    """Return the address of the next page, or None."""
+    return {rel: url for url, rel in re.findall(r'<([^>]+)>; rel="(\w+)"', answer["Link"])}.get("next")
+
+
+def walk(caller, url, name, each_time=lambda: None):
+    """Follow the links; gives what the rows are called."""
+    found = []
+    while url:
+        answer = caller.get(url)
+        assert answer.status_code == 200, answer.content
+        found += [row[name] for row in answer.json()]
+        assert len(found) < 100, "the pages do not end"
+        url = following(answer)
+        each_time()
+    return found

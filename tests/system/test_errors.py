@@ -18,6 +18,7 @@ def test_it_walks_the_whole_api():
     assert {route.path for route in ROUTES if route.is_open} == {
         "/health",
         "/health/ready",
+        "/health/workers",
         "/v1/auth/login",
         "/v1/auth/refresh",
         "/v1/schema",
@@ -29,6 +30,8 @@ def test_it_walks_the_whole_api():
 @pytest.mark.parametrize("route", CLOSED, ids=str)
 def test_it_refuses_nobody_and_charlie(route, api, charlie):
     refused(api().generic(route.method, route.url), 401, "UNAUTHORIZED")
+    if not route.view.permissions:
+        return  # such as the logout, which everybody may do
     body = refused(api(charlie).generic(route.method, route.url), 403, "FORBIDDEN")
     assert route.view.permissions[route.action] in body["message"]
 
@@ -69,7 +72,7 @@ def test_it_answers_head_like_get_without_a_body(route, api, root, charlie):
         got, headed = caller.get(route.url), caller.head(route.url)
         assert headed.status_code == got.status_code
         assert headed["Content-Type"] == got["Content-Type"]
-        assert headed.content == b""
+        assert headed.getvalue() == b""
 
 
 BAD_IDS = [
@@ -141,7 +144,7 @@ def test_it_refuses_impossible_places_in_a_log(value, api, root, workspace):
 
 def test_it_refuses_a_host_it_does_not_serve(api, settings, db):
     settings.ALLOWED_HOSTS = ["api.example.com"]
-    refused(api().get("/health", HTTP_HOST="evil.example.com"), 400, "VALIDATION_ERROR")
+    refused(api().get("/v1/servers", HTTP_HOST="evil.example.com"), 400, "VALIDATION_ERROR")
     refused(api().get("/v1/servers?page=1", HTTP_HOST="a b"), 400, "VALIDATION_ERROR")
     assert api().get("/health", HTTP_HOST="api.example.com").status_code == 200
 

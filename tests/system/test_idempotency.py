@@ -5,7 +5,9 @@ from django.db import connection
 
 from apps.operations.models import Operation
 from apps.servers.models import Server
-from apps.system.models import Answer
+from apps.system.models import IdempotencyRecord
+from apps.taskservs.models import Taskserv
+from tests.routes import routes
 
 
 def create(client, body, key):
@@ -36,6 +38,21 @@ def test_it_refuses_the_key_for_another_request(api, alice, body):
     assert Server.objects.count() == 1
 
 
+def test_it_refuses_the_key_for_another_query(api, alice, account, body, run_worker):
+    """A check must not pass for the deletion that follows it."""
+    client = api(alice)
+    create(client, body, "k1")
+    run_worker()
+    given = {"workspace": "production", "name": "redis", "servers": [body["hostname"]]}
+    client.post("/v1/taskservs/create", given)
+    run_worker()
+    path = f"/v1/taskservs/{Taskserv.objects.get().pk}"
+    assert client.delete(f"{path}?check_mode=true&purge=true", HTTP_IDEMPOTENCY_KEY="k2").status_code == 200
+    assert client.delete(f"{path}?purge=true", HTTP_IDEMPOTENCY_KEY="k2").status_code == 409
+    again = client.delete(f"{path}?purge=true&check_mode=true", HTTP_IDEMPOTENCY_KEY="k2")
+    assert again["Idempotency-Replayed"] == "true"
+
+
 def test_it_keeps_callers_apart(api, alice, root, body):
     create(api(alice), body, "k1")
     assert create(api(root), {**body, "hostname": "web-02"}, "k1").status_code == 200
@@ -44,14 +61,14 @@ def test_it_keeps_callers_apart(api, alice, root, body):
 def test_an_error_stores_nothing(api, alice, body):
     client = api(alice)
     assert create(client, {**body, "plan": "nonsense"}, "k1").status_code == 400
-    assert not Answer.objects.exists()
+    assert not IdempotencyRecord.objects.exists()
     assert create(client, body, "k1").status_code == 200
 
 
 def test_a_key_is_forgotten_after_a_day(api, alice, body):
     client = api(alice)
     create(client, body, "k1")
-    Answer.objects.update(created_at="2020-01-01T00:00:00Z")
+    IdempotencyRecord.objects.update(created_at="2020-01-01T00:00:00Z")
     assert create(client, body, "k1").status_code == 409  # it is done again, and the hostname is taken now
 
 
@@ -91,3 +108,8 @@ def test_two_simultaneous_sends_make_one_server(api, alice, body):
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert Server.objects.count() == 1
+
+
+@pytest.mark.parametrize("route", [route for route in routes() if route.method not in ("GET", "HEAD")], ids=str)
+def test_every_change_is_declared_idempotent(route):
+    assert getattr(route.view, route.action).is_idempotent

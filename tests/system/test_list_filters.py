@@ -152,3 +152,18 @@ def test_it_shows_addresses_of_both_kinds(api, root):
         [server] = make_servers(1, ip_address=address)
         assert api(root).get("/v1/servers").json()[0]["ip_address"] == address
         assert api(root).get(f"/v1/servers/{server.pk}/status").json()["ip_address"] == address
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("operations?status=fine", "pending, running, completed, failed, cancelled"),
+        ("workflows?waiting=fine", "approval"),
+        ("taskservs?health=fine", "unknown, healthy, degraded, unreachable"),
+    ],
+)
+def test_it_names_the_values_of_a_filter_that_takes_few(api, alice, path, values):
+    answer = api(alice).get(f"/v1/{path}")
+    assert (answer.status_code, f"fine is not one of {values}." in answer.json()["message"]) == (400, True), (
+        answer.json()
+    )

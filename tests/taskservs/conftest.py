@@ -2,17 +2,19 @@
 
 import pytest
 
-from apps.operations import claims, runner
+from apps.operations import transitions
 from apps.operations.models import Operation
-from apps.providers.models import Account
+from apps.operations.queue import leases
+from apps.operations.worker import runner
+from apps.providers.models import CloudAccount
 from apps.servers.models import Server
 from apps.workspaces.models import Workspace
 
 
 @pytest.fixture
 def machine(workspace):
-    """Return a server of a workspace; `production` and running unless said so."""
-    account = Account.objects.create(provider="upcloud", name="somewhere", endpoint="http://127.0.0.1:9/emulator")
+    """Return a server of a workspace; by default in `production` and running."""
+    account = CloudAccount.objects.create(provider="upcloud", name="somewhere", endpoint="http://127.0.0.1:9/emulator")
 
     def make(hostname, *, place="production", status="running", emulated=True):
         where, _ = Workspace.objects.get_or_create(name=place, defaults={"path": f"/opt/workspaces/{place}"})
@@ -61,17 +63,42 @@ def install(ask, run_worker):
 
 
 @pytest.fixture
+def change(api, alice):
+    """Ask for a change as alice; gives the answer."""
+
+    def post(id, verb="configure", **body):
+        return api(alice).post(f"/v1/taskservs/{id}/{verb}", body)
+
+    return post
+
+
+@pytest.fixture
+def changed(change, run_worker):
+    """Change it, and give the result."""
+
+    def go(id, verb="configure", **body):
+        answer = change(id, verb, **body)
+        assert answer.status_code == 200, answer.content
+        run_worker()
+        operation = Operation.objects.get(pk=answer.json()["id"])
+        assert operation.status == "completed", operation.error
+        return operation.result
+
+    return go
+
+
+@pytest.fixture
 def step(db):
     """Play the worker for one step of one operation; `crash` loses what the step returned, as a killed worker does."""
 
     def go(answer, *, crash=False):
         operation = Operation.objects.get(pk=answer.json()["id"])
-        Operation.objects.unfinished().update(due_at=claims.in_seconds(1000))
-        Operation.objects.filter(pk=operation.pk).update(due_at=claims.in_seconds(-1))
-        [lease] = claims.claim(owner="the test's worker", most=1)
+        Operation.objects.unfinished().update(due_at=leases.in_seconds(1000))
+        Operation.objects.filter(pk=operation.pk).update(due_at=leases.in_seconds(-1))
+        [lease] = leases.claim(owner="the test's worker", max_count=1)
         if crash:
-            outcome = runner.attempt(claims.begin(lease), lease)
-            Operation.objects.filter(pk=operation.pk).update(due_at=claims.in_seconds(-1), lease_owner="")
+            outcome = runner.call_handler(transitions.set_running(lease), lease)
+            Operation.objects.filter(pk=operation.pk).update(due_at=leases.in_seconds(-1), lease_owner="")
             return outcome
         runner.run(str(lease.operation_id), lease.fence)
         operation.refresh_from_db()

@@ -3,7 +3,7 @@ import pytest
 from apps.taskservs.models import Taskserv
 from tests.console import browser, listing, page, seeded
 
-EMULATED = "emulated: nothing is really installed"
+EMULATED = "nothing is really installed"
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def chief(db):
 def test_it_lists_taskservs_and_says_that_they_are_emulated(chief, install, web_01, web_02):
     install("redis", ["web-02", "web-01"])
     html = chief.get(listing(Taskserv)).content.decode()
-    assert "web-01, web-02" in html and "badge-running" in html and EMULATED in html
+    assert "web-01, web-02" in html and "badge-up" in html and EMULATED in html
     assert "1 taskserv" in chief.get(listing(Taskserv), {"q": "web-0"}).content.decode()
     for query in ({"name": "nginx"}, {"q": "db-01"}, {"servers__id": "srv-other"}):
         assert "0 taskservs" in chief.get(listing(Taskserv), query).content.decode()
@@ -23,7 +23,7 @@ def test_it_lists_taskservs_and_says_that_they_are_emulated(chief, install, web_
 def test_it_shows_a_taskserv_whole_and_changes_nothing(chief, install, web_01):
     taskserv = Taskserv.objects.get(pk=install("redis", config={"port": 6380}))
     html = chief.get(page(taskserv)).content.decode()
-    for text in (taskserv.id, "6380", EMULATED, page(web_01), "Install a taskserv"):
+    for text in (taskserv.id, "6380", EMULATED, page(web_01), "Install redis on web-01"):
         assert text in html, text
     assert chief.post(page(taskserv), {"name": "nginx"}).status_code == 403
 
@@ -43,3 +43,11 @@ def test_it_asks_the_same_number_of_queries_for_any_number_of_rows(
     chief.get(listing(Taskserv))
     with django_assert_max_num_queries(12):
         chief.get(listing(Taskserv))
+
+
+def test_it_says_where_clients_connect(chief, install, web_01, web_02):
+    local = Taskserv.objects.get(pk=install("redis"))
+    assert "redis://10.0.0.1:6379, from the server itself only" in chief.get(page(local)).content.decode()
+    shared = Taskserv.objects.get(pk=install("redis", ["web-02"], config={"bind": ["*"]}))
+    html = chief.get(page(shared)).content.decode()
+    assert "redis://10.0.0.1:6379" in html and "itself only" not in html

@@ -22,18 +22,19 @@ def test_it_leaves_no_rows_of_a_pending_installation(ask, cancel, web_01, run_wo
 
 def test_it_removes_what_was_begun_and_then_the_rows(ask, cancel, step, web_01, web_02, run_worker, lines):
     answer = ask("kubernetes", ["web-01", "web-02"])
-    while not step(answer).state["installed"]:
-        pass
+    while not Installation.objects.filter(state="running").exists():
+        step(answer)
+    step(answer)
     assert cancel(answer).json()["status"] == "cancelled"
     assert set(Taskserv.objects.values_list("status", flat=True)) == {"deleting"}
     run_worker()
     assert not Taskserv.objects.exists() and not Installation.objects.exists()
-    told = lines(answer)
-    assert "web-02: Look for kubeadm (emulated: nothing was removed)" in told
-    assert told.index("web-01: Look for kubeadm (emulated: nothing was removed)") < told.index(
-        "web-01: Remove images, state and settings (emulated: nothing was removed)"
+    log = lines(answer)
+    assert "web-02: Look for kubeadm (emulated: nothing was removed)" in log
+    assert log.index("web-01: Look for kubeadm (emulated: nothing was removed)") < log.index(
+        "web-01: Remove the packages (emulated: nothing was removed)"
     )
-    assert told[-1] == "Undone: nothing is left of it."
+    assert log[-1] == "Undone: nothing is left of it."
 
 
 def test_it_removes_only_what_was_begun(ask, cancel, step, web_01, run_worker, lines):
@@ -99,8 +100,13 @@ def test_it_calls_failed_what_was_cancelled_amid_its_removal(install, cancel, st
     id = install("redis")
     answer = api(alice).delete(f"/v1/taskservs/{id}")
     step(answer)
+    on_server = api(alice).get(f"/v1/taskservs/{id}").json()["installations"][0]
+    assert (on_server["state"], on_server["error"]) == ("removing", None)
     assert cancel(answer).json()["status"] == "cancelled"
     assert Taskserv.objects.get(pk=id).status == "failed"
+    on_server = api(alice).get(f"/v1/taskservs/{id}").json()["installations"][0]
+    assert (on_server["state"], on_server["error"]) == ("failed", "Its removal was cancelled.")
+    run_worker()
     api(alice).delete(f"/v1/taskservs/{id}")
     run_worker()
     assert not Taskserv.objects.exists()

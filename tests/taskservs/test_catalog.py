@@ -1,6 +1,7 @@
-"""Every role of the catalogue, file by file: they cannot be run here, but they can be read."""
+"""Every role of the catalog, file by file, as text; `test_catalog_roles` runs them on machines."""
 
 import re
+from functools import cache
 
 import pytest
 import yaml
@@ -8,31 +9,56 @@ from jinja2 import Environment, StrictUndefined, meta
 from jsonschema import Draft202012Validator
 
 from apps.servers.models import Server
-from apps.taskservs.catalogue import ROOT, catalogue
-from apps.taskservs.configs import checked
+from apps.taskservs.catalog_format import FILES, OPTIONAL_FILES
+from apps.taskservs.catalog_loader import ROOT, load_catalog, read
+from apps.taskservs.config_validation import checked
+from apps.taskservs.emulated_run import tasks_of
 from apps.taskservs.errors import BadConfig
-from apps.taskservs.installer import tasks_of
-from apps.taskservs.plans import Part
+from apps.taskservs.install_plan import PlanItem
+from apps.taskservs.plays import Play
 
-NAMES = sorted(path.name for path in ROOT.iterdir() if path.is_dir())
+NAMES = sorted(path.parent.name for path in ROOT.glob("*/taskserv.yaml"))
 TASKS = sorted(path for path in ROOT.glob("*/tasks/*.yml"))
 HANDLERS = sorted(ROOT.glob("*/handlers/*.yml"))
+# Files that others of the role import.
+INTERNAL = {"main", "primary", "replica", "member", "node", "reload"}
 TEMPLATES = sorted(ROOT.glob("*/templates/*.j2"))
 
-BUILTIN = """apt assert command copy deb822_repository dpkg_selections file get_url import_tasks meta replace stat
-    systemd_service template uri wait_for"""
-MODULES = {f"ansible.builtin.{name}" for name in BUILTIN.split()} | {"community.general.modprobe"}
+BUILTIN = """apt assert command copy dpkg_selections file find get_url getent group import_role import_tasks
+    include_tasks meta replace shell stat systemd_service template uri user wait_for"""
+MODULES = {f"ansible.builtin.{name}" for name in BUILTIN.split()}
 KEYWORDS = {
-    *("name", "when", "loop", "notify", "register", "changed_when", "failed_when", "until", "retries", "delay"),
-    *("vars", "block", "delegate_to", "run_once", "no_log"),
+    *("name", "when", "loop", "loop_control", "notify", "register", "changed_when", "failed_when", "until", "retries"),
+    *("delay", "vars", "block", "delegate_to", "run_once", "no_log", "diff", "throttle", "environment", "check_mode"),
 }
-GIVEN = {"ansible_facts", "ansible_play_hosts_all", "inventory_hostname", "item"}
+WRITING = {f"ansible.builtin.{name}" for name in ("copy", "template", "file")}
+GIVEN = {
+    *("ansible_facts", "ansible_play_hosts_all", "inventory_hostname", "item", "ansible_check_mode", "hostvars"),
+    *(
+        "getent_passwd",
+        "taskserv_name",
+        "taskserv_members",
+        "taskserv_role",
+        "taskserv_purge",
+        "taskserv_downgrade",
+        "taskserv_package_sources",
+    ),
+}
+# Filters and tests of Ansible: what they do does not matter where a text is only searched for names.
+ANSIBLE_FILTERS = {
+    *("basename", "combine", "hash", "password_hash", "regex_replace", "regex_search", "to_json", "to_nice_json"),
+    *("quote", "b64encode", "bool", "difference", "intersect", "zip", "subelements", "dict2items"),
+    *("items2dict", "regex_findall", "from_json", "regex_escape", "product"),
+}
 
 
+@cache
 def environment():
     """Jinja as Ansible has it, as far as the roles use it."""
     jinja = Environment(undefined=StrictUndefined, autoescape=False)
     jinja.tests |= {"changed": bool, "succeeded": bool, "search": lambda text, pattern: re.search(pattern, text)}
+    jinja.tests |= {"match": lambda text, pattern: re.match(pattern, text), "skipped": bool, "failed": bool}
+    jinja.filters |= {name: lambda value, *arguments, **named: value for name in ANSIBLE_FILTERS}
     return jinja
 
 
@@ -42,8 +68,14 @@ def flat(tasks):
         yield from flat(task.get("block", []))
 
 
+@cache
 def load(path):
+    """Return a file's content, read once; not to be changed."""
     return yaml.safe_load(path.read_text())
+
+
+def each_of(value):
+    return value if isinstance(value, list) else [value]
 
 
 def texts(value):
@@ -61,7 +93,7 @@ def texts(value):
 def expressions(task):
     """Yield the task's templates, the bare conditions among them."""
     conditions = [task.get(key) for key in ("when", "changed_when", "failed_when", "until")]
-    conditions += (task.get("ansible.builtin.assert") or {}).get("that", [])
+    conditions += each_of((task.get("ansible.builtin.assert") or {}).get("that", []))
     for condition in texts(conditions):
         yield "{{ " + condition + " }}"
     for key, value in task.items():
@@ -73,8 +105,9 @@ def variables(text):
     return meta.find_undeclared_variables(environment().parse(text))
 
 
+@cache
 def known(role):
-    """Return what a role may refer to: its defaults, what its tasks register or set, and what Ansible gives."""
+    """Return what a role may refer to: its defaults, what its tasks register or set, and what is given."""
     found = set(load(ROOT / role / "defaults" / "main.yml")) | GIVEN
     for path in ROOT.glob(f"{role}/*/*.yml"):
         if path.parent.name in ("tasks", "handlers"):
@@ -84,18 +117,22 @@ def known(role):
 
 
 def test_it_has_what_was_promised():
-    assert {"redis", "nginx", "containerd", "kubernetes"} <= set(catalogue())
-    assert sorted(catalogue()) == NAMES
-    assert "1.28.0" in catalogue()["kubernetes"].versions
+    assert {"redis", "nginx", "containerd", "kubernetes"} <= set(load_catalog())
+    assert sorted(load_catalog()) == NAMES
+    assert "1.28.0" in load_catalog()["kubernetes"].versions
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_entry_is_valid(name):
+    assert read(ROOT / name) == load_catalog()[name]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_describes_each_entry_consistently(name):
-    definition = catalogue()[name]
+    definition = load_catalog()[name]
     given = load(ROOT / name / "taskserv.yaml")
-    keys = ["name", "title", "category", "versions", "default_version", "requires", "conflicts", "options"]
-    assert list(given) == keys
-    assert definition.name == name and definition.title and re.fullmatch(r"[a-z_]+", definition.category)
+    assert definition.name == name and definition.title.strip() and definition.description.endswith(".")
+    assert set(given) >= {"systems", "servers", "roles", "endpoints", "needs"} and definition.source == "built-in"
     assert definition.default_version in definition.versions
     assert all(isinstance(version, str) for version in definition.versions)
     assert {*definition.requires, *definition.conflicts} <= set(NAMES) - {name}
@@ -106,28 +143,28 @@ def test_it_describes_each_entry_consistently(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_gives_every_option_the_same_default_in_the_schema_and_in_the_role(name):
-    definition, defaults = catalogue()[name], load(ROOT / name / "defaults" / "main.yml")
+    definition, defaults = load_catalog()[name], load(ROOT / name / "defaults" / "main.yml")
     assert defaults[f"{name}_version"] == definition.default_version
     for key, option in definition.options.items():
         assert option["description"].endswith(".")
-        assert defaults[f"{name}_{key}"] == option["default"]
-    checked(definition, {key: option["default"] for key, option in definition.options.items()})
+        assert defaults[f"{name}_{key}"] == option.get("default", "")
+    checked(definition, definition.complete({}))
     assert all(key.startswith(f"{name}_") for key in defaults)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_knows_how_to_get_every_version(name):
     releases = load(ROOT / name / "defaults" / "main.yml").get(f"{name}_releases")
-    assert releases is None or set(releases) == set(catalogue()[name].versions)
+    assert releases is None or set(releases) == set(load_catalog()[name].versions)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_takes_no_line_break_into_a_text_option(name):
-    definition = catalogue()[name]
+    definition = load_catalog()[name]
     for key, option in definition.options.items():
         if option["type"] == "string":
             with pytest.raises(BadConfig):
-                checked(definition, {key: f"{option['default']}\n"})
+                checked(definition, {key: f"{option.get('default', 'a' * 32)}\n"})
 
 
 @pytest.mark.parametrize("path", [*TASKS, *HANDLERS], ids=lambda path: str(path.relative_to(ROOT)))
@@ -139,6 +176,8 @@ def test_it_names_every_task_and_uses_known_modules_by_their_full_names(path):
         modules = task.keys() - KEYWORDS
         assert modules <= MODULES, modules - MODULES
         assert len(modules) == (0 if "block" in task else 1), task["name"]
+        assert "apt" not in task or "cache_valid_time" not in task["apt"]
+        assert "until" not in task or task.get("failed_when") is not False, "after its last try it fails all the same"
     names = [task["name"] for task in tasks]
     assert len(names) == len(set(names))
 
@@ -165,26 +204,51 @@ def test_it_notifies_handlers_and_takes_templates_that_exist(name):
     handlers = {task["name"] for path in role.glob("handlers/*.yml") for task in flat(load(path))}
     for path in role.glob("tasks/*.yml"):
         for task in flat(load(path)):
-            assert {task["notify"]} <= handlers if "notify" in task else True
+            assert set(each_of(task.get("notify", []))) <= handlers
             if template := task.get("ansible.builtin.template"):
                 assert (role / "templates" / template["src"]).is_file()
-    assert {path.name for path in role.glob("tasks/*.yml")} == {"main.yml", "install.yml", "verify.yml", "remove.yml"}
+    files = {path.stem for path in role.glob("tasks/*.yml")} - INTERNAL
+    assert {*load_catalog()[name].stages, "remove"} <= files <= {*FILES, *OPTIONAL_FILES}
 
 
-def test_it_renders_every_template_with_the_defaults():
-    for path in TEMPLATES:
-        role = path.relative_to(ROOT).parts[0]
-        defaults = load(ROOT / role / "defaults" / "main.yml")
-        if f"{role}_releases" in defaults:
-            defaults[f"{role}_release"] = defaults[f"{role}_releases"][defaults[f"{role}_version"]]
-        defaults |= {"item": "docker.io", "containerd_registry_mirrors": {"docker.io": "https://mirror.example"}}
-        assert environment().from_string(path.read_text()).render(defaults).strip()
-
-
-@pytest.mark.parametrize(("name", "version"), [(name, each) for name in NAMES for each in catalogue()[name].versions])
+@pytest.mark.parametrize(
+    ("name", "version"), [(name, each) for name in NAMES for each in load_catalog()[name].versions]
+)
 def test_it_weighs_the_conditions_of_every_task(name, version):
-    definition = catalogue()[name]
-    part = Part(definition=definition, version=version, config={}, servers=[Server(hostname=h) for h in ("a", "b")])
-    for file in ("install", "verify", "remove"):
-        tasks = tasks_of([part], (file,))
-        assert tasks and any(task.hosts == ["a", "b"] for task in tasks)
+    definition = load_catalog()[name]
+    part = PlanItem(definition=definition, version=version, config={}, servers=[Server(hostname=h) for h in ("a", "b")])
+    for file in [*definition.stages, "remove"]:
+        tasks = tasks_of([Play(part=part, stages=(file,), hosts=part.servers)])
+        assert tasks and {host for task in tasks for host in task.hosts} == {"a", "b"}
+
+
+def tasks_in(role, folder):
+    return [task for path in sorted(ROOT.glob(f"{role}/{folder}/*.yml")) for task in flat(load(path))]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_loses_no_restart_when_it_is_killed_before_it(name):
+    """The next run restarts a service that is older than its files: `run_service` compares them."""
+    handlers, tasks = tasks_in(name, "handlers"), tasks_in(name, "tasks")
+    if not handlers:
+        return
+    [given] = [task["vars"] for task in tasks if task.get("vars", {}).get("run_service_files")]
+    services = {handler["name"]: handler["ansible.builtin.systemd_service"] for handler in handlers}
+    assert {service["name"] for service in services.values()} == {given["run_service_unit"]}
+    restarts = {service["state"] for service in services.values()} != {"reloaded"}
+    assert given.get("run_service_state", "restarted") == ("restarted" if restarts else "reloaded")
+    defaults = load(ROOT / name / "defaults" / "main.yml")
+    for task in tasks:
+        file = next((task[key] for key in task if key in WRITING), None)
+        if "notify" in task and file:
+            path = environment().from_string(file.get("dest") or file["path"]).render(defaults)
+            by_reload = restarts and services[task["notify"]]["state"] == "reloaded"
+            assert by_reload == (path not in given["run_service_files"]), task["name"]
+            assert not by_reload or (ROOT / name / "tasks" / "reload.yml").is_file(), task["name"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_task_depends_on_what_another_has_changed_in_the_same_run(name):
+    """What a killed run has changed, the next one does not change again; it has to look how things are."""
+    for task in tasks_in(name, "tasks"):
+        assert not any(" is changed" in text or ".changed" in text for text in texts(task.get("when"))), task["name"]

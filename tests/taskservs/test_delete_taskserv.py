@@ -1,8 +1,8 @@
 from apps.operations import registry
 from apps.operations.models import Operation
 from apps.servers.models import Server
-from apps.taskservs import services
 from apps.taskservs.models import Installation, Taskserv
+from apps.taskservs.services.delete import delete_taskserv
 from tests.refusals import refused
 
 
@@ -16,7 +16,8 @@ def test_it_removes_the_taskserv_and_answers_its_id(install, api, alice, web_01,
     operation = Operation.objects.get(pk=answer.json()["id"])
     assert (operation.status, operation.result) == ("completed", {"taskserv_id": id})
     assert not Taskserv.objects.exists() and not Installation.objects.exists()
-    assert "web-01: Remove data, logs and settings (emulated: nothing was removed)" in lines(answer)
+    assert "web-01: Remove the packages (emulated: nothing was removed)" in lines(answer)
+    assert not any("Remove data, logs and settings" in line for line in lines(answer))
     refused(api(alice).delete(f"/v1/taskservs/{id}"), 404)
 
 
@@ -66,28 +67,32 @@ def test_it_refuses_while_a_server_is_not_running(install, api, alice, web_01):
     assert "web-01 is stopped" in refused(api(alice).delete(f"/v1/taskservs/{id}"), 409)["message"]
 
 
-def test_it_forgets_what_was_never_installed(ask, api, alice, machine, run_worker, lines):
-    machine("db-01", emulated=False)
-    ask("redis", ["db-01"])
+def test_it_forgets_what_was_never_installed(ask, api, alice, web_01, run_worker, lines):
+    ask("redis")
+    Server.objects.update(status="stopped")
     run_worker()
+    Server.objects.update(status="running")
     answer = api(alice).delete(f"/v1/taskservs/{Taskserv.objects.get().id}")
     run_worker()
     assert not Taskserv.objects.exists()
     assert "Nothing was installed: there is nothing to remove." in lines(answer)
 
 
-def test_it_never_removes_what_has_been_installed_anew(ask, step, install, api, alice, web_01, run_worker, lines):
-    first = ask("redis")
+def test_it_never_removes_what_has_been_installed_anew(
+    ask, step, install, api, alice, web_01, web_02, run_worker, lines
+):
+    first = ask("redis", ["web-01", "web-02"])
     step(first)
     Server.objects.update(status="stopped")
     step(first)
     failed = Taskserv.objects.get().id
     Server.objects.update(status="running")
-    anew = install("redis")
+    anew = install("redis", ["web-01"])
     answer = api(alice).delete(f"/v1/taskservs/{failed}")
     run_worker()
     assert list(Taskserv.objects.values_list("id", "status")) == [(anew, "running")]
-    assert not any("nothing was removed" in line for line in lines(answer))
+    removed = [line for line in lines(answer) if "nothing was removed" in line]
+    assert removed and not any("web-01" in line for line in removed)
 
 
 def test_it_repeats_a_step_without_changing_anything(install, step, api, alice, web_01):
@@ -102,23 +107,23 @@ def test_it_repeats_a_step_without_changing_anything(install, step, api, alice, 
 
 
 # ── the doors for workflows ───────────────────────────────────────────────────────────────────────────────────────────
-def test_it_takes_a_creation_back_through_the_kinds_own_doors(alice, web_01, run_worker):
+def test_a_workflow_rolls_a_creation_back_by_its_kind(alice, web_01, run_worker):
     creating = registry.kind_named("taskserv.create")
-    given = creating.input({"name": "redis", "servers": ["web-01"]})
+    given = creating.validate_input({"name": "redis", "servers": ["web-01"]})
     assert given == {"name": "redis", "servers": ["web-01"], "config": {}}
     operation = creating.submit(workspace="production", actor=alice, parent=None, **given)
     run_worker()
     operation.refresh_from_db()
-    name, back = creating.inverse(operation.result, given)
+    name, back = creating.compensation(operation.result, given)
     removing = registry.kind_named(name)
-    removing.submit(workspace="production", actor=alice, parent=None, **removing.input(back))
+    removing.submit(workspace="production", actor=alice, parent=None, **removing.validate_input(back))
     run_worker()
     assert not Taskserv.objects.exists()
 
 
 def test_it_can_be_checked_only(alice, install, web_01, run_worker):
     id = install("redis")
-    operation = services.delete_taskserv(taskserv_id=id, actor=alice, check_mode=True)
+    operation = delete_taskserv(taskserv_id=id, actor=alice, check_mode=True)
     run_worker()
     operation.refresh_from_db()
     [change] = operation.result["changes"]

@@ -55,7 +55,34 @@ def test_it_picks_and_orders(api, bob, three, query, expected):
     assert days(api(bob).get(f"/v1/taskservs?{query}")) == expected
 
 
-@pytest.mark.parametrize("query", ["status=up", "created_after=soon", "colour=red", "ordering=config"])
+@pytest.mark.parametrize(
+    ("found", "health"),
+    [
+        (["healthy", "healthy"], "healthy"),
+        (["healthy", "unknown"], "unknown"),
+        (["unreachable", "healthy"], "unreachable"),
+        (["degraded", "unreachable"], "degraded"),
+        ([], "unknown"),
+    ],
+)
+def test_it_picks_by_the_health_of_the_worst_server(api, bob, three, found, health):
+    one, other = Taskserv.objects.order_by("created_at")[:2]
+    Taskserv.objects.exclude(pk__in=[one.pk, other.pk]).delete()
+    other.installations.update(health="healthy" if health != "healthy" else "degraded")
+    servers = [each.server for each in one.installations.all()]
+    one.installations.all().delete()
+    Installation.objects.bulk_create(
+        Installation(taskserv=one, server=server, health=each) for server, each in zip(servers, found, strict=False)
+    )
+    for each in Installation.Health.values:
+        listed = [row["id"] for row in api(bob).get(f"/v1/taskservs?health={each}").json()]
+        assert (one.id in listed) == (each == health), each
+        assert api(bob).get(f"/v1/taskservs?health={each}&page=1&name={one.name}").json() == [
+            row for row in api(bob).get(f"/v1/taskservs?name={one.name}").json() if each == health
+        ]
+
+
+@pytest.mark.parametrize("query", ["status=up", "health=ill", "created_after=soon", "colour=red", "ordering=config"])
 def test_it_refuses_impossible_queries(api, bob, three, query):
     refused(api(bob).get(f"/v1/taskservs?{query}"), 400)
 
@@ -70,23 +97,17 @@ def test_it_asks_the_database_once_for_any_number_of_rows(api, bob, three):
     assert len([query for query in queries if "taskservs_taskserv" in query["sql"]]) == 1
 
 
-# ── the catalogue ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def test_it_shows_the_catalogue(api, bob):
+# ── the catalog ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_it_shows_the_catalog(api, bob):
     answer = api(bob).get("/v1/taskservs/catalog")
     assert answer.status_code == 200, answer.content
     by_name = {each["name"]: each for each in answer.json()}
     assert {"redis", "nginx", "containerd", "kubernetes"} <= by_name.keys()
     kubernetes = by_name["kubernetes"]
-    assert list(kubernetes) == [
-        "name",
-        "title",
-        "category",
-        "versions",
-        "default_version",
-        "requires",
-        "conflicts",
-        "config_schema",
-    ]
+    documented = ["name", "title", "category", "versions", "default_version", "requires", "conflicts", "config_schema"]
+    assert {*documented, "servers", "roles", "endpoints", "needs", "secrets", "fixed", "catalog"} <= kubernetes.keys()
+    assert by_name["redis"]["secrets"] == ["password"] and by_name["redis"]["generated"] == {"password": 32}
+    assert by_name["redis"]["endpoints"][0]["port"] == "port" and kubernetes["endpoints"][0]["port"] == 6443
     assert "1.28.0" in kubernetes["versions"] and kubernetes["requires"] == ["containerd"]
     assert kubernetes["config_schema"]["properties"]["version"]["enum"] == kubernetes["versions"]
     assert kubernetes["config_schema"]["additionalProperties"] is False

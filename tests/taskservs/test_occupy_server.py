@@ -35,6 +35,44 @@ def test_it_goes_with_a_server_that_is_deleted_by_force(two, install, api, alice
     assert (left["id"], left["servers"]) == (both, ["web-02"])
 
 
+def test_a_cluster_lets_a_server_go_before_it_is_deleted(two, install, api, alice, body, run_worker, lines):
+    api(alice).post("/v1/servers/create", {**body, "hostname": "web-03"})
+    run_worker()
+    id = install("etcd", ["web-01", "web-02", "web-03"])
+    answer = api(alice).delete(f"/v1/servers/{two['web-02'].id}", {"force": True})
+    run_worker()
+    log = [line for line in lines(answer) if "emulated" in line]
+    assert log and all(line.startswith("web-02: ") for line in log)
+    assert api(alice).get(f"/v1/taskservs/{id}").json()["servers"] == ["web-01", "web-03"]
+
+
+def test_a_cluster_forgets_a_server_that_is_down_before_it_is_deleted(
+    two, install, api, alice, body, run_worker, lines
+):
+    api(alice).post("/v1/servers/create", {**body, "hostname": "web-03"})
+    run_worker()
+    install("etcd", ["web-01", "web-02", "web-03"])
+    id = install("redis", ["web-02", "web-01", "web-03"])
+    api(alice).post(f"/v1/servers/{two['web-02'].id}/stop")
+    run_worker()
+    answer = api(alice).delete(f"/v1/servers/{two['web-02'].id}", {"force": True})
+    run_worker()
+    log = [line for line in lines(answer) if "emulated" in line]
+    assert any(line.startswith("web-01: Take members that are gone out of the cluster") for line in log)
+    assert any(line.startswith("web-01: Configure with the new roles") for line in log)
+    assert not any(line.startswith("web-02: ") for line in log)
+    shown = api(alice).get(f"/v1/taskservs/{id}").json()["installations"]
+    assert [(each["hostname"], each["role"]) for each in shown] == [("web-01", "primary"), ("web-03", "replica")]
+
+
+def test_the_next_server_becomes_the_primary(two, install, api, alice, run_worker):
+    id = install("redis", ["web-01", "web-02"])
+    api(alice).delete(f"/v1/servers/{two['web-01'].id}", {"force": True})
+    run_worker()
+    [left] = api(alice).get(f"/v1/taskservs/{id}").json()["installations"]
+    assert (left["hostname"], left["role"]) == ("web-02", "primary")
+
+
 @pytest.mark.parametrize("begun", [False, True])
 def test_it_ends_an_installation_whose_server_is_deleted_by_force(two, ask, step, api, alice, run_worker, begun):
     answer = ask("redis", ["web-01"])

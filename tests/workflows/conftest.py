@@ -1,13 +1,15 @@
-"""A small real kind of operation, `probe.make`, that ends as it is told, and definitions made of it."""
+"""A small real kind of operation, `probe.make`, whose outcome a test chooses, and definitions made of it."""
+
+from functools import partial
 
 import pytest
 
 from apps.operations import registry
 from apps.operations import services as operations
-from apps.operations.errors import Refused
+from apps.operations.errors import Refused, Retry
+from apps.operations.handler_api import Done, Wait
 from apps.operations.models import Operation
-from apps.operations.registry import Kind
-from apps.operations.steps import Done, Wait
+from apps.operations.registry import OperationKind
 from apps.system.errors import Conflict, Invalid, NotFound
 from apps.workflows.definition import parse
 from apps.workflows.definitions import definitions
@@ -38,12 +40,12 @@ def checked(given):
     return {"fails": 0, "refused": "", **given}
 
 
-def submit_make(*, workspace, actor, name, fails=0, refused="", data=None, parent=None):
+def submit_make(*, workspace, actor, name, fails=0, refused="", data=None, parent=None, kind="probe.make"):
     if refused == "conflict":
         raise Conflict(f"The name {name} is taken.")
     place = workspace_named(workspace)
     params = {"name": name, "fails": fails, "refused": refused, "data": data}
-    return operations.submit(kind="probe.make", workspace=place, actor=actor, params=params, parent=parent)
+    return operations.submit(kind=kind, workspace=place, actor=actor, params=params, parent=parent)
 
 
 def submit_unmake(*, workspace, actor, name, parent=None):
@@ -51,6 +53,21 @@ def submit_unmake(*, workspace, actor, name, parent=None):
         raise NotFound(what="probe", id=name)
     place = workspace_named(workspace)
     return operations.submit(kind="probe.unmake", workspace=place, actor=actor, params={"name": name}, parent=parent)
+
+
+def blab(context):
+    """Write its own input wherever an operation can write."""
+    data = str(context.params["data"])
+    if not context.state:
+        context.log(f"It was given {data}.", given=data)
+        context.log_all([f"Given: {data}"])
+        return Wait(0, state={"waited": 1}, message=f"waiting with {data}")
+    if context.state == {"waited": 1}:
+        context.save(waited=2)
+        raise Retry("LATER", f"Not yet, {data}.", after=0, given=data)
+    if context.params["refused"]:
+        raise Refused("BROKEN", f"It broke by {data}.")
+    return Done({"name": context.params["name"], "data": data})
 
 
 @pytest.fixture
@@ -66,7 +83,7 @@ def probes(world):
         name = context.params["name"]
         world.make(name)
         if name in world.held:
-            return Wait(60, note=f"{name} is held")
+            return Wait(60, message=f"{name} is held")
         tries = Operation.objects.filter(parent=context.operation.parent_id, kind="probe.make", params=context.params)
         if tries.count() <= context.params["fails"]:
             raise Refused("BROKEN", f"{name} broke.")
@@ -79,25 +96,33 @@ def probes(world):
         if name in world.stuck:
             raise Refused("STUCK", f"{name} does not move.")
         if f"{name}!" in world.held:
-            return Wait(60, note="slowly")
+            return Wait(60, message="slowly")
         world.unmake(name)
         return Done({"name": name})
 
     added = [
-        Kind(
+        OperationKind(
             name="probe.make",
             title="Make",
             run=make,
-            undo=unmake,
+            compensate=unmake,
             submit=submit_make,
-            input=checked,
-            inverse=lambda result, given: ("probe.unmake", {"name": result["name"]}),
-            leftover=lambda operation: ("probe.unmake", {"name": operation.params["name"]}),
+            validate_input=checked,
+            compensation=lambda result, given: ("probe.unmake", {"name": result["name"]}),
+            cleanup=lambda operation: ("probe.unmake", {"name": operation.params["name"]}),
         ),
-        Kind(name="probe.mark", title="Mark", run=make, submit=submit_make, input=checked),
-        Kind(name="probe.unmake", title="Unmake", run=unmake, submit=submit_unmake),
+        OperationKind(
+            name="probe.blab",
+            title="Blab",
+            run=blab,
+            submit=partial(submit_make, kind="probe.blab"),
+            validate_input=checked,
+            compensation=lambda result, given: None,
+        ),
+        OperationKind(name="probe.mark", title="Mark", run=make, submit=submit_make, validate_input=checked),
+        OperationKind(name="probe.unmake", title="Unmake", run=unmake, submit=submit_unmake),
     ]
-    registry.register(added)
+    registry.register_kinds(added)
     yield
     for kind in added:
         registry._kinds.pop(kind.name)

@@ -1,10 +1,10 @@
 import pytest
 
-from apps.operations import claims
 from apps.operations.models import Operation
+from apps.operations.queue import leases
 from apps.workflows.models import Step
 from tests.workflows.conftest import step
-from tests.workflows.test_run import ended, run_one, statuses
+from tests.workflows.running import ended, run_one, run_round, statuses
 
 CHAIN = [step("a"), step("b", ["a"]), step("c", ["b"])]
 
@@ -28,9 +28,7 @@ def until(define, submit, world):
         world.held.add(name)
         operation = submit("chain")
         while not Step.objects.filter(name=name, status="running", operation__status="running").exists():
-            run_one(operation["id"])
-            for child in Operation.objects.filter(parent=operation["id"], status="pending"):
-                run_one(child.pk)
+            run_round(operation)
         world.held.discard(name)
         return operation
 
@@ -103,8 +101,8 @@ def test_it_names_what_it_cannot_take_back(until, cancel, run_worker, world):
     world.stuck.add("a")
     cancel(operation)
     run_worker()
-    said = "Cancelled, but not everything could be undone: left are a (a does not move), m (nothing takes that back)."
-    assert ended(operation) == ("cancelled", said)
+    error = "Cancelled, but not everything could be undone: left are a (a does not move), m (nothing takes that back)."
+    assert ended(operation) == ("cancelled", error)
     assert sorted(world.made) == ["a", "m"]
 
 
@@ -113,19 +111,19 @@ def test_it_names_what_a_step_could_not_undo(until, cancel, run_worker, world):
     world.stuck.add("c")
     cancel(operation)
     run_worker()
-    status, said = ended(operation)
-    assert (status, "left are c (" in said, "c does not move" in said) == ("cancelled", True, True)
+    status, error = ended(operation)
+    assert (status, "left are c (" in error, "c does not move" in error) == ("cancelled", True, True)
     assert world.made == ["c"]
 
 
-def test_it_tells_a_step_in_a_worker_to_stop(until, cancel, run_worker, world, settings):
+def test_it_asks_a_step_in_a_worker_to_stop(until, cancel, run_worker, world, settings):
     settings.OPERATIONS = {**settings.OPERATIONS, "cancel_wait_seconds": 0.2}
     operation = until("c")
     child = Step.objects.get(name="c").operation
-    Operation.objects.filter(pk=child.pk).update(lease_owner="a worker", due_at=claims.in_seconds(60))
+    Operation.objects.filter(pk=child.pk).update(lease_owner="a worker", due_at=leases.in_seconds(60))
     assert cancel(operation)["status"] == "cancelled"
     child.refresh_from_db()
-    assert (child.status, child.cancel_asked_at is not None) == ("running", True)
+    assert (child.status, child.cancel_requested_at is not None) == ("running", True)
     run_one(operation["id"])
     assert Operation.objects.get(pk=operation["id"]).is_undoing
     Operation.objects.filter(pk=child.pk).update(lease_owner="")
@@ -139,9 +137,7 @@ def test_it_takes_up_a_rollback_that_had_begun(until, define, submit, cancel, ru
     world.held.add("a!")
     operation = submit("breaks")
     while not Step.objects.filter(name="a", rollback="running", rollback_operation__status="running").exists():
-        run_one(operation["id"])
-        for child in Operation.objects.filter(parent=operation["id"], status="pending"):
-            run_one(child.pk)
+        run_round(operation)
     assert cancel(operation)["status"] == "cancelled"
     world.held.clear()
     run_worker()

@@ -129,7 +129,7 @@ def test_it_leaves_nothing_when_a_server_cannot_be_created(run, alice, cloud):
 
 def test_it_leaves_nothing_when_the_taskserv_is_refused(run, define, alice, cloud):
     raw = deepcopy(definitions()["cluster_create"].raw)
-    raw["steps"][1]["with"]["config"]["version"] = "{{ steps.server.result[0].ip_address }}"  # known too late
+    raw["steps"][1]["with"]["config"] = {"version": "{{ steps.server.result[0].ip_address }}"}  # known too late
     define("late", **raw)
     ended = run(alice, "late", cluster_name="k8s", node_count=2)
     assert ended["status"] == "failed"

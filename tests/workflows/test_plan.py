@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apps.workflows import planner
-from apps.workflows.board import Board, StepState
+from apps.workflows.actions import Fail, Finish, Refuse, Retry, Rollback, Skip, Stop, Submit, Wait
 from apps.workflows.definition import parse
-from apps.workflows.planner import Fail, Finish, Refuse, Retry, Rollback, Skip, Stop, Submit, Wait
+from apps.workflows.foreseen import foreseen
+from apps.workflows.step_graph import StepGraph, StepState
 from tests.workflows.conftest import step
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,7 +36,7 @@ def failed(name, **more):
 
 
 def running(name, **more):
-    return StepState(name, "running", 1, input={"name": name}, started_at=NOW, operation="op", **more)
+    return StepState(name, "running", 1, input={"name": name}, operation="op", **{"begun_at": NOW, **more})
 
 
 CHAIN = [step("a"), step("b", ["a"]), step("c", ["b"])]
@@ -100,9 +101,10 @@ def test_it_takes_an_empty_for_each_as_done():
     assert plan(what, [done("b")]) == [Finish({"all": []})]
 
 
-def test_it_skips_what_is_not_wanted_and_goes_on():
+def test_it_skips_steps_whose_condition_is_false_and_goes_on():
     given = {"parameters": {"wanted": False}, "existing": None}
-    what = definition(step("a", when="{{ parameters.wanted }}"), step("b", ["a"]))
+    declared = {"properties": {"wanted": {"type": "boolean"}}}
+    what = definition(step("a", when="{{ parameters.wanted }}"), step("b", ["a"]), parameters=declared)
     assert plan(what, given=given)[0] == Skip("a", "its condition is not met")
     assert plan(what, [StepState("a", "skipped")], given)[0] == Submit("b", "probe.make", {"name": "b"})
 
@@ -110,7 +112,7 @@ def test_it_skips_what_is_not_wanted_and_goes_on():
 @pytest.mark.parametrize(
     "broken",
     [
-        step("a", given={"data": "{{ parameters.nothing }}"}),
+        step("a", given={"data": "{{ parameters['no' ~ 'thing'] }}"}),
         step("a", when="{{ 'no' }}"),
         step("a", for_each="{{ 5 }}"),
         step("a", for_each="{{ range(3000) }}"),
@@ -124,7 +126,7 @@ def test_it_refuses_a_step_whose_expressions_fail(broken):
     assert failure.code == "STEP_FAILED"
 
 
-def test_it_tries_again_after_the_pause_and_no_oftener_than_said():
+def test_it_retries_after_the_pause_and_no_more_than_allowed():
     what = definition(step("a", retry={"attempts": 2, "delay_seconds": 10}))
     assert plan(what, [failed("a")]) == [Wait(10, ())]
     later = NOW + timedelta(seconds=10)
@@ -148,6 +150,13 @@ def test_it_stops_a_step_whose_time_is_up_once():
     late = NOW + timedelta(seconds=5)
     assert plan(what, [running("a")], now=late)[0] == Stop("a", "It took longer than 5 seconds.")
     assert plan(what, [running("a", stopping=True)], now=late) == [Wait(30, ("a",))]
+
+
+def test_the_time_of_a_step_counts_from_when_its_operation_has_begun():
+    what = definition(step("a", timeout=5))
+    later = NOW + timedelta(hours=1)
+    assert plan(what, [running("a", begun_at=None)], now=later) == [Wait(5, ("a",))]
+    assert plan(what, [running("a", begun_at=later - timedelta(seconds=2))], now=later) == [Wait(3, ("a",))]
 
 
 def test_it_rolls_back_in_reverse_and_only_what_nothing_stands_on():
@@ -193,11 +202,16 @@ def test_it_continues_past_a_failure_with_what_does_not_need_it():
 def test_it_unwinds_what_a_cancelled_workflow_made_and_names_what_it_cannot():
     what = definition(*CHAIN)
     states = {"a": done("a", 1), "b": done("b", 2, inverse=None, lasting=True), "c": running("c")}
-    assert planner.unwind(what, GIVEN, states) == [Stop("c"), Wait(30, ("c",))]
+    assert planner.plan_cancellation(what, GIVEN, states) == [Stop("c"), Wait(30, ("c",))]
     states["c"] = StepState("c", "cancelled", 1)
-    assert planner.unwind(what, GIVEN, states) == [Rollback("a", "probe.unmake", {"name": "a"}), Wait(30, ())]
+    assert planner.plan_cancellation(what, GIVEN, states) == [
+        Rollback("a", "probe.unmake", {"name": "a"}),
+        Wait(30, ()),
+    ]
     states["a"] = replace(states["a"], rollback="completed")
-    assert planner.unwind(what, GIVEN, states) == [Fail("NOT_UNDONE", "left are b (nothing takes that back).")]
+    assert planner.plan_cancellation(what, GIVEN, states) == [
+        Fail("NOT_UNDONE", "left are b (nothing takes that back).")
+    ]
 
 
 def test_it_foresees_inputs_that_need_no_results():
@@ -206,7 +220,7 @@ def test_it_foresees_inputs_that_need_no_results():
         step("names", ["many"], given={"data": "{{ steps.many.each | map(attribute='input.name') | list }}"}),
         step("results", ["names"], given={"data": "{{ steps.names.result }}"}),
     )
-    found = [(one.name, input) for one, input in planner.foreseen(what, GIVEN)]
+    found = [(one.name, input) for one, input in foreseen(what, GIVEN)]
     assert found == [
         ("many[0]", {"name": "x"}),
         ("many[1]", {"name": "y"}),
@@ -225,5 +239,5 @@ def test_every_plan_ends_with_exactly_one_end():
 
 def test_it_shows_results_only_when_all_are_there():
     what = definition(step("many", for_each=[1, 2]), step("b", ["many"]))
-    board = Board(what, GIVEN, {"many[0]": done("many[0]")})
-    assert "result" not in board.view("many")
+    graph = StepGraph(what, GIVEN, {"many[0]": done("many[0]")})
+    assert "result" not in graph.view("many")

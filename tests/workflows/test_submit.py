@@ -1,8 +1,9 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
-from apps.operations import upkeep
+from apps.operations import retention
 from apps.operations.models import Operation
 from apps.workflows.definitions import definitions
 from apps.workflows.models import Step, Workflow
@@ -61,7 +62,8 @@ def test_it_shows_steps_with_their_operations_and_results(post, api, alice, run_
     operation = post(alice).json()
     run_worker()
     first = steps_of(operation)["many[0]"]
-    keys = "name uses status operation_id rollback_operation_id started_at ended_at error result"
+    keys = "name uses status operation_id rollback_operation_id started_at ended_at error result input attempt waiting"
+    keys += " rollback rollback_error"
     assert list(first) == keys.split()
     assert (first["uses"], first["status"], first["result"]) == ("probe.make", "completed", {"name": "x-0", "size": 3})
     child = api(alice).get(f"/v1/operations/{first['operation_id']}").json()
@@ -83,17 +85,21 @@ def test_it_names_the_types_when_there_is_no_such_type(post, alice):
     assert answer.status_code == 400
     error = answer.json()
     assert list(error) == ["error", "message", "code", "details"]
-    [said] = error["details"]["workflow_type"]
-    assert "cluster_explode" in said
-    assert "cluster_create" in said
+    [message] = error["details"]["workflow_type"]
+    assert "cluster_explode" in message
+    assert "cluster_create" in message
 
 
 @pytest.mark.parametrize(
-    ("parameters", "field", "said"),
+    ("parameters", "field", "expected"),
     [
         ({}, "parameters.name", "This parameter is required."),
         ({"name": 5}, "parameters.name", "5 is not of type 'string'. At most 5 characters."),
-        ({"name": "toolong"}, "parameters.name", "'toolong' is too long. At most 5 characters."),
+        (
+            {"name": "toolong"},
+            "parameters.name",
+            "'toolong' is too long; it may have 5 characters at most. At most 5 characters.",
+        ),
         ({"name": "x", "count": 9}, "parameters.count", "9 is greater than the maximum of 3."),
         ({"name": "x", "count": 2.0}, "parameters.count", "2.0 is not of type 'integer'."),
         ({"name": "x", "count": True}, "parameters.count", "True is not of type 'integer'."),
@@ -102,10 +108,10 @@ def test_it_names_the_types_when_there_is_no_such_type(post, alice):
         ({"name": "x", "nmae": 1}, "parameters.nmae", "Unknown parameter; known are: name, count, kind."),
     ],
 )
-def test_it_refuses_parameters_and_names_what_is_allowed(post, alice, parameters, field, said):
+def test_it_refuses_parameters_and_names_what_is_allowed(post, alice, parameters, field, expected):
     answer = post(alice, parameters=parameters)
     assert answer.status_code == 400
-    assert answer.json()["details"] == {field: [said]}
+    assert answer.json()["details"] == {field: [expected]}
     assert not Operation.objects.exists()
 
 
@@ -124,7 +130,8 @@ def test_it_names_every_fault_at_once(post, alice):
         {"parameters": []},
         {"parameters": None},
         {"parameters": {"name": "a\x00b"}},
-        {"check_mode": True},
+        {"check_mode": "true"},
+        {"chek_mode": True},
     ],
 )
 def test_it_refuses_a_bad_body(post, alice, changes):
@@ -189,7 +196,7 @@ def test_it_outlives_pruning_while_what_it_created_exists(define, submit, run_wo
         define(effect, steps=[step("a")], target="thing", effect=effect)
 
     def prune():
-        upkeep.prune_operations(older_than=timedelta(seconds=-60))
+        retention.prune_operations(older_than=timedelta(seconds=-60))
         return Workflow.objects.count()
 
     submit("create")
@@ -201,6 +208,23 @@ def test_it_outlives_pruning_while_what_it_created_exists(define, submit, run_wo
     submit("create")
     run_worker()
     assert prune() == 1
+
+
+def test_what_was_deleted_does_not_come_back_when_its_creation_is_kept_longer(post, alice, define, submit, run_worker):
+    for effect in ("create", "delete"):
+        define(effect, steps=[step("a")], target="thing", effect=effect)
+    submit("create")
+    run_worker()
+    part = Operation.objects.exclude(parent=None)
+    part.update(ended_at=timezone.now() + timedelta(days=1))  # it has a younger part
+    submit("delete")
+    run_worker()
+    retention.prune_operations(older_than=timedelta(seconds=-60))
+    assert Workflow.objects.filter(effect="create").exists()
+    assert post(alice, workflow_type="delete", parameters={}).status_code == 400, "it is still known to be deleted"
+    part.update(ended_at=timezone.now())
+    retention.prune_operations(older_than=timedelta(seconds=-60))
+    assert not Workflow.objects.exists()
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -230,9 +254,9 @@ def test_it_lists_and_filters_workflows_only(post, define, api, alice, workspace
 
 def test_it_lists_the_types_with_their_schemas(api, alice):
     types = {each["name"]: each for each in api(alice).get("/v1/workflows/types").json()}
-    assert list(types["cluster_create"]) == ["name", "title", "description", "parameters"]
+    assert list(types["cluster_create"]) == ["name", "title", "description", "origin", "parameters", "permissions"]
     assert types["cluster_create"]["parameters"]["required"] == ["cluster_name", "node_count"]
-    assert types["cluster_create"]["parameters"]["properties"]["version"]["default"] == "1.28.0"
+    assert types["cluster_create"]["parameters"]["properties"]["taskserv"]["default"] == "kubernetes"
 
 
 @pytest.mark.parametrize("action", ["", "/steps", "/cancel"])

@@ -3,8 +3,8 @@
 import pytest
 
 from apps.operations.models import Operation
-from apps.servers import services
 from apps.servers.models import Server
+from apps.servers.services import listing
 from tests.refusals import refused
 
 BREAKS = {"name": "breaks", "uses": "probe.make", "with": {"name": "b", "fails": 9}}
@@ -13,7 +13,7 @@ ORDER = {"provider": "upcloud", "plan": "2xCPU-4GB", "hostname": "web-01", "zone
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch):
-    monkeypatch.setattr(services, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(listing, "PAUSE_SECONDS", 0)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from apps.workspaces.models import Workspace
-from tests.console import act, browser, page, said, seeded, staff
+from tests.console import act, browser, page, seeded, shown_messages, staff
 
 ADD = "/admin/workspaces/workspace/add/"
 
@@ -39,8 +39,8 @@ def test_it_shows_at_the_field_what_is_refused(chief, workspace, given, field):
 def test_it_moves_the_active_mark(chief, workspace):
     other = Workspace.objects.create(name="staging", path="/opt/staging")
     client = browser(chief)
-    assert "exactly one" in said(act(client, [workspace, other], "activate"))[0]
-    assert "staging is the active workspace" in said(act(client, [other], "activate"))[0].lower()
+    assert "exactly one" in shown_messages(act(client, [workspace, other], "activate"))[0]
+    assert "staging is the active workspace" in shown_messages(act(client, [other], "activate"))[0].lower()
     assert Workspace.objects.get(active=True) == other
 
 

@@ -39,7 +39,7 @@ def test_it_refuses_other_names(name, create):
 
 
 @pytest.mark.parametrize("path", ["/a", "/opt/a-b/c_d/E.f", "/opt/team@home", "/..a", "/a../b", "/" + "a" * 254])
-def test_it_takes_absolute_normalised_paths(path, create):
+def test_it_takes_absolute_normalized_paths(path, create):
     assert create(path=path).json()["path"] == path
 
 

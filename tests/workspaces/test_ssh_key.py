@@ -3,7 +3,7 @@
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 
-from apps.system.vault import SealBroken
+from apps.system.encryption import SealBroken
 from apps.workspaces import services
 from apps.workspaces.models import Workspace
 from tests.console import browser, page, seeded

@@ -1,17 +1,19 @@
-"""Steps that do well, and steps that do what no step should."""
+"""Steps that work, and steps that do what no step should."""
 
 import ctypes
 import hashlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 
 from django.db import connection, transaction
 
 from apps.operations.errors import Refused, Retry
-from apps.operations.steps import Done, Wait
+from apps.operations.handler_api import Done, Wait
+from apps.taskservs.ansible import requests, runs
 from tests.operations.probes import ledger
 
 
@@ -19,7 +21,7 @@ def instant(context):
     return Done(context.params)
 
 
-def nap(context):
+def sleep(context):
     began(context)
     time.sleep(context.params["seconds"])
     return Done()
@@ -30,24 +32,24 @@ def wait(context):
     return Wait(context.params["seconds"], {"left": left - 1}, f"{left} to go") if left else Done()
 
 
-def stumble(context):
+def fail_transiently(context):
     """Fail for a while."""
     failed = context.state.get("failed", 0)
     if failed == context.params["times"]:
         return Done()
     context.save(failed=failed + 1)
-    raise Retry("STUMBLED", "It stumbled.", after=0.05)
+    raise Retry("FAILED", "It failed.", after=0.05)
 
 
 def refuse(context):
     raise Refused("NO", "Never.")
 
 
-def break_down(context):
+def raise_bug(context):
     raise ZeroDivisionError("a bug")
 
 
-def unspeakable(context):
+def return_unserializable(context):
     return Done({"it": object()})
 
 
@@ -56,14 +58,14 @@ def die(context):
     os._exit(3)
 
 
-def spin(context):
+def busy_loop(context):
     began(context)
     while True:
         pass
 
 
-def cling(context):
-    """Listen to nobody."""
+def ignore_interrupts(context):
+    """Swallow every interrupt."""
     began(context)
     while True:
         with suppress(BaseException):
@@ -76,7 +78,7 @@ def compute(context):
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
 
 
-def seize(context):
+def hold_gil(context):
     """Stay in C code that lets no thread run."""
     began(context)
     ctypes.PyDLL(None).sleep(600)
@@ -89,12 +91,51 @@ def query(context):
         cursor.execute("SELECT pg_sleep(600)")
 
 
-def employ(context):
+def start_programs(context):
     """Start programs, one of them in a session of its own as terminals' are, and wait for them."""
     began(context)
     programs = [subprocess.Popen(["sleep", "600"], start_new_session=alone) for alone in (False, True)]
     for program in programs:
         ledger.write(context.operation.id, "child", program.pid)
+    while "for ever":
+        time.sleep(0.1)
+
+
+DAEMONS = """
+import os, sys, time
+def record(how):
+    with open(os.environ["LEDGER"], "a") as ledger:
+        ledger.write(f"{sys.argv[1]} child {how} {os.getpid()}\\n")
+def forked_twice(how):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            record(how)
+            time.sleep(600)
+        os._exit(0)
+record("program")
+forked_twice("daemon")
+if os.fork() == 0:
+    os.setsid()
+    record("session")
+    time.sleep(600)
+time.sleep(600)
+"""
+
+
+def start_daemons(context):
+    """Start a program that forks as daemons and Ansible's workers do, one with no environment, and a bare fork."""
+    began(context)
+    id = str(context.operation.id)
+    subprocess.Popen([sys.executable, "-c", DAEMONS, id], start_new_session=True)
+    hidden = subprocess.Popen(["sleep", "600"], env={}, start_new_session=True)
+    ledger.write(id, "child", "hidden", hidden.pid)
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            ledger.write(id, "child", "fork", os.getpid())
+            time.sleep(600)
+        os._exit(0)
     while "for ever":
         time.sleep(0.1)
 
@@ -144,7 +185,7 @@ def note(word):
     ledger.write("task", word)
 
 
-def give_lambda():
+def return_lambda():
     ledger.write("task", "lambda")
     return lambda: None
 
@@ -153,10 +194,26 @@ async def coroutine():
     ledger.write("task", "coroutine")
 
 
-def raising():
+def raise_error():
     raise ValueError("the task's own fault")
 
 
-def great(size):
-    ledger.write("task", "great")
+def return_much(size):
+    ledger.write("task", "return_much")
     return "x" * size
+
+
+def run_ansible(context):
+    """Request a run of Ansible with the parameters, again when the run was lost."""
+    run = runs.latest_run(context.operation)
+    if run is None or run.state == "lost":
+        runs.request_run(context, requests.from_json(context.params))
+    elif run.is_over:
+        return Done({"hosts": run.hosts, "changes": run.changes, "error": run.error, "error_code": run.error_code})
+    return Wait(runs.POLL_SECONDS, message="Ansible is at work")
+
+
+def stop_ansible(context):
+    if runs.request_stop(context.operation):
+        return Wait(runs.POLL_SECONDS, message="Ansible is being stopped")
+    return Done()

@@ -42,8 +42,13 @@ def stage_class(provider):
 
 
 def on_stages(*providers):
-    """Mark tests that use the fixture `stage`: run them on these providers' stages."""
-    return pytest.mark.parametrize("served", providers, indirect=True, scope="session")
+    """Mark tests that use the fixture `stage`: run them on these providers' stages; on containers they are `slow`."""
+    return pytest.mark.parametrize("served", [param(name) for name in providers], indirect=True, scope="session")
+
+
+def param(provider, *others):
+    """Return a provider's stage, and what goes with it, as a parameter of a test."""
+    return pytest.param(provider, *others, marks=[pytest.mark.slow] if provider == "local" else [])
 
 
 def on_every_stage(*can, cannot=(), trouble=None):
@@ -57,4 +62,5 @@ def on_every_trouble(*wanted):
     """Mark tests that use `stage` and `trouble`: run them on each stage with each of these that it can have."""
     able = [(name, trouble) for name in STAGES for trouble in wanted if trouble in stage_class(name).troubles]
     ids = [f"{name}-{trouble.name.lower()}" for name, trouble in able]
-    return pytest.mark.parametrize(("served", "trouble"), able, indirect=["served"], ids=ids, scope="session")
+    given = [param(name, trouble) for name, trouble in able]
+    return pytest.mark.parametrize(("served", "trouble"), given, indirect=["served"], ids=ids, scope="session")

@@ -1,4 +1,4 @@
-"""AWS, played by moto's server behind a proxy that honours ClientTokens.
+"""AWS, played by moto's server behind a proxy that honors ClientTokens.
 
 moto checks signatures and policies: the driver's user may do what PERMISSIONS says and nothing else.
 """
@@ -16,9 +16,8 @@ from botocore.config import Config
 
 from apps.providers.drivers.aws import client
 from apps.providers.drivers.base import Connection
-
-from .base import Call, CloudStage, Trouble
-from .moto_server import AMIS, Tokens, moto, refusal
+from tests.providers.clouds.base import Call, CloudStage, Trouble
+from tests.providers.clouds.moto_server import AMIS, Tokens, moto, refusal
 
 REGION = "eu-west-1"
 # Twice, which is once: so the text is nowhere but in the credentials, and a test that looks for it finds a leak only.
@@ -138,8 +137,8 @@ class AWSStage(CloudStage):
     # ── looking past the driver ───────────────────────────────────────────────────────────────────────────────────────
     def instances(self):
         """Every instance that is not terminated, by id."""
-        told = self.ec2.describe_instances()["Reservations"]
-        every = [instance for reservation in told for instance in reservation["Instances"]]
+        reservations = self.ec2.describe_instances()["Reservations"]
+        every = [instance for reservation in reservations for instance in reservation["Instances"]]
         return {one["InstanceId"]: one for one in every if one["State"]["Name"] != "terminated"}
 
     def refs(self):
@@ -176,8 +175,8 @@ class AWSStage(CloudStage):
     def document(self, ref):
         """The parts of the user data, by their type."""
         asked = {"InstanceId": ref.partition("/")[2], "Attribute": "userData"}
-        told = self.ec2.describe_instance_attribute(**asked)["UserData"]["Value"]
-        whole = email.message_from_bytes(base64.b64decode(told))
+        encoded = self.ec2.describe_instance_attribute(**asked)["UserData"]["Value"]
+        whole = email.message_from_bytes(base64.b64decode(encoded))
         return {part.get_content_subtype(): part.get_payload(decode=True).decode() for part in whole.get_payload()}
 
     def ssh_keys_of(self, ref):
@@ -185,6 +184,9 @@ class AWSStage(CloudStage):
 
     def user_data_of(self, ref):
         return self.document(ref)["x-not-multipart"]
+
+    def host_key_of(self, ref):
+        return yaml.safe_load(self.document(ref)["cloud-config"]).get("ssh_keys", {}).get("ecdsa_private")
 
     # ── spoiling ──────────────────────────────────────────────────────────────────────────────────────────────────────
     @property

@@ -158,6 +158,10 @@ class CloudStage(ABC):
         """The user data that a machine was given."""
         raise NotImplementedError(Can.SHOW_USER_DATA)
 
+    @abstractmethod
+    def host_key_of(self, ref):
+        """The private SSH host key that a machine was given, None when it was given none."""
+
     # ── spoiling ──────────────────────────────────────────────────────────────────────────────────────────────────────
     @property
     @abstractmethod
@@ -172,12 +176,12 @@ class CloudStage(ABC):
         """Answer the next calls so (None: until healed) and do nothing."""
         if trouble is Trouble.HTML:
             page = "<html><body><h1>502 Bad Gateway</h1></body></html>"
-            said = {"status": 502, "text": page, "content_type": "text/html"}
+            response = {"status": 502, "text": page, "content_type": "text/html"}
         else:
-            said = {"status": 503, "text": ""} if trouble is Trouble.EMPTY else self.answer(trouble)
+            response = {"status": 503, "text": ""} if trouble is Trouble.EMPTY else self.answer(trouble)
         headers = {"Retry-After": str(retry_after)} if retry_after is not None else {}
-        said = {"headers": headers} | said
-        self.faults.fault("respond", times=times, **self._rule(call), **said)
+        response = {"headers": headers} | response
+        self.faults.fault("respond", times=times, **self._rule(call), **response)
 
     def lose_answer(self, *, call=None, committed=True, times=1):
         """Cut the connection instead of answering the next calls, their work done or not."""

@@ -6,8 +6,7 @@ from functools import cache
 import pytest
 
 from apps.providers.drivers import connect
-
-from . import stage_class
+from tests.providers.clouds import stage_class
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,10 @@ import yaml
 
 from apps.providers.drivers.base import Connection
 from apps.providers.drivers.hetzner import client, labels
-
-from .base import Call, Can, CloudStage, Trouble
-from .hetzner_api import HetznerAPI
-from .hetzner_catalogue import IMAGES, TYPES
-from .proxy import FaultProxy
+from tests.providers.clouds.base import Call, Can, CloudStage, Trouble
+from tests.providers.clouds.hetzner_api import HetznerAPI
+from tests.providers.clouds.hetzner_catalog import IMAGES, TYPES
+from tests.providers.clouds.proxy import FaultProxy
 
 TOKEN = "hcloud-token-of-the-project"
 WORDS = {
@@ -84,9 +83,9 @@ class HetznerStage(CloudStage):
         return len(self.proxy.calls(**self.create_call.rule))
 
     def tags_of(self, ref):
-        told = self.server(ref)["labels"]
-        keys = {key.partition(".")[0] for key in told if key.startswith("prov-tag-")}
-        return {labels.unpacked(told, key) for key in keys}
+        found = self.server(ref)["labels"]
+        keys = {key.partition(".")[0] for key in found if key.startswith("prov-tag-")}
+        return {labels.unpacked(found, key) for key in keys}
 
     def image_of(self, ref):
         return self.server(ref)["image"]["name"]
@@ -96,6 +95,9 @@ class HetznerStage(CloudStage):
 
     def user_data_of(self, ref):
         return self.document(ref)["x-not-multipart"]
+
+    def host_key_of(self, ref):
+        return yaml.safe_load(self.document(ref)["cloud-config"]).get("ssh_keys", {}).get("ecdsa_private")
 
     def server(self, ref):
         return self.api.servers[int(ref)]

@@ -9,10 +9,11 @@ import re
 import threading
 import time
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, urlsplit
 
-from .hetzner_catalogue import IMAGES, LOCATIONS, PRICING, TYPES
+from tests.providers.clouds.hetzner_catalog import IMAGES, LOCATIONS, PRICING, TYPES
+from tests.providers.clouds.served import Served
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*", re.I)
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
@@ -35,26 +36,13 @@ class Said(Exception):
         self.body = {"error": {"code": code, "message": f"Told to say {code}.", "details": None}}
 
 
-class HetznerAPI:
+class HetznerAPI(Served):
     """One project; a context manager, reached at `address`. `boot_seconds` is how long a machine takes to run."""
 
     def __init__(self, token):
         self.token, self.lock = token, threading.RLock()
         self.reset()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("BoundHandler", (Handler,), {"api": self}))
-        self._server.daemon_threads = True
-        self.address = f"127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self):
-        serve = {"poll_interval": 0.01}
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs=serve, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error):
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(Handler, "api")
 
     def reset(self):
         with self.lock:
@@ -220,10 +208,10 @@ class Handler(BaseHTTPRequestHandler):
         target = urlsplit(self.path)
         path, query = target.path.removeprefix("/v1"), parse_qsl(target.query)
         try:
-            status, said = self.api.answer(self.command, path, query, self.headers.get("Authorization"), body)
+            status, response = self.api.answer(self.command, path, query, self.headers.get("Authorization"), body)
         except Said as error:
-            status, said = error.status, error.body
-        raw = json.dumps(said).encode()
+            status, response = error.status, error.body
+        raw = json.dumps(response).encode()
         self.send_response_only(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(raw)))

@@ -5,14 +5,14 @@ import os
 from contextlib import contextmanager, suppress
 
 import pytest
+from django.conf import settings
 
 from apps.operations.errors import StepError
-from apps.providers.drivers.base import Connection, Refused
+from apps.providers.drivers.base import Connection, ProviderError
 from apps.providers.drivers.local import Local, engine
 from apps.providers.drivers.local.driver import IMAGE_LABEL
-
-from .base import Call, Can, CloudStage, Trouble
-from .proxy import FaultProxy
+from tests.providers.clouds.base import Call, Can, CloudStage, Trouble
+from tests.providers.clouds.proxy import FaultProxy
 
 WORDS = {Trouble.AUTH: 403, Trouble.RATE_LIMIT: 429, Trouble.ERROR: 500}
 MARK = f"test-{os.getpid()}"
@@ -23,9 +23,21 @@ def usable_engine():
     driver = Local(Connection(endpoint="", credentials={}, installation=MARK))
     try:
         driver.check()
-    except Refused as refusal:
+    except ProviderError as refusal:
         pytest.skip(refusal.message)
     return driver._engine
+
+
+def engine_settings(found):
+    """Return the settings by which a service of its own uses this engine as the tests do."""
+    return {"DOCKER_HOST": found.endpoint, "LOCAL_NETWORK": settings.LOCAL_NETWORK}
+
+
+def gateway(found):
+    """Return the address at which machines reach this one; there is none before the first machine."""
+    name = settings.LOCAL_NETWORK
+    [network] = [each for each in found.ask("networks", names=[name]) if each["Name"] == name]
+    return network["IPAM"]["Config"][0]["Gateway"]
 
 
 def containers(found, installation):
@@ -129,6 +141,10 @@ class LocalStage(CloudStage):
 
     def ssh_keys_of(self, ref):
         return self.environment(ref)["MACHINE_SSH_KEYS"].splitlines()
+
+    def host_key_of(self, ref):
+        with suppress(ProviderError):
+            return self.engine.read_file(ref, "/etc/ssh/ssh_host_ecdsa_key") + "\n"
 
     def user_data_of(self, ref):
         return base64.b64decode(self.environment(ref)["MACHINE_USER_DATA"]).decode()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from subprocess import DEVNULL, PIPE, Popen
 from urllib.parse import parse_qsl
 
-from .proxy import Answer, FaultProxy
+from tests.providers.clouds.proxy import Answer, FaultProxy
 
 DEBIAN, CANONICAL = "136693071363", "099720109477"
 # What Debian and Canonical publish, some of it: the AMIs that are the newest of an image come last.
@@ -49,8 +49,10 @@ def ami(name, owner, title, device, image):
 
 def refusal(code):
     """EC2's body of an error."""
-    told = f"<Code>{code}</Code><Message>Told to say {code}.</Message>"
-    return f'<?xml version="1.0"?><Response><Errors><Error>{told}</Error></Errors><RequestID>r-1</RequestID></Response>'
+    error = f"<Code>{code}</Code><Message>Told to say {code}.</Message>"
+    return (
+        f'<?xml version="1.0"?><Response><Errors><Error>{error}</Error></Errors><RequestID>r-1</RequestID></Response>'
+    )
 
 
 class Tokens(FaultProxy):
@@ -106,18 +108,18 @@ class Tokens(FaultProxy):
 @contextmanager
 def moto(folder):
     """Run moto's server in a process of its own, with our AMIs and no others; gives its URL."""
-    catalogue = folder / "amis.json"
-    catalogue.write_text(json.dumps([ami(name, *facts) for name, facts in AMIS.items()]))
+    catalog = folder / "amis.json"
+    catalog.write_text(json.dumps([ami(name, *facts) for name, facts in AMIS.items()]))
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     switches = {"MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "1", "MOTO_ENABLE_AMI_VALIDATION": "1"}
-    switches |= {"MOTO_AMIS_PATH": str(catalogue)}
+    switches |= {"MOTO_AMIS_PATH": str(catalog)}
     with Popen(command, env=os.environ | switches, stdout=DEVNULL, stderr=PIPE, text=True) as process:
-        said = next((line for line in process.stderr if "Running on http" in line), "")
+        line = next((line for line in process.stderr if "Running on http" in line), "")
         reader = threading.Thread(target=deque, args=(process.stderr, 0), daemon=True)
         reader.start()
         try:
-            assert said, "moto did not start"
-            yield said.split("Running on ")[1].split()[0]
+            assert line, "moto did not start"
+            yield line.split("Running on ")[1].split()[0]
         finally:
             process.kill()
             reader.join()

@@ -17,7 +17,9 @@ import re
 import socket
 import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.providers.clouds.served import Served
 
 HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection"}
 UPSTREAM_SECONDS = 60
@@ -80,28 +82,18 @@ class Rule:
         return Answer(answer.status, answer.headers, self.change(answer.body))
 
 
-class FaultProxy:
+class FaultProxy(Served):
     """Stand before `upstream`, "host:port" or the path of a unix socket; a context manager, reached at `address`."""
 
     def __init__(self, upstream):
         self.upstream = upstream
         self._rules, self._seen, self._lock = [], [], threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("BoundHandler", (Handler,), {"proxy": self}))
-        self._server.daemon_threads = True
-        self.address = f"127.0.0.1:{self._server.server_port}"
+        super().__init__(Handler, "proxy")
         self.url = f"http://{self.address}"
-
-    def __enter__(self):
-        serve = {"poll_interval": 0.01}
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs=serve, daemon=True)
-        self._thread.start()
-        return self
 
     def __exit__(self, *error):
         self.heal()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__exit__(*error)
 
     # ── on order ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def fault(self, action, *, method=None, path="", head="", body="", times=1, **more):

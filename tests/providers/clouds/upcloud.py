@@ -1,12 +1,14 @@
 """UpCloud, played by the emulator that comes with the project; it has faults of its own and needs no proxy."""
 
+import email
 from contextlib import contextmanager
+
+import yaml
 
 from apps.providers.drivers.base import Connection
 from apps.providers.drivers.upcloud import client
 from tests.providers.cloud import Cloud
-
-from .base import Call, CloudStage, Trouble
+from tests.providers.clouds.base import Call, CloudStage, Trouble
 
 WORDS = {
     Trouble.AUTH: (401, "AUTHENTICATION_FAILED"),
@@ -82,7 +84,18 @@ class UpCloudStage(CloudStage):
         return self._creation(ref)["ssh_keys"]
 
     def user_data_of(self, ref):
-        return self._creation(ref)["user_data"]
+        return self.document(ref)["x-not-multipart"]
+
+    def host_key_of(self, ref):
+        config = self.document(ref).get("cloud-config")
+        return yaml.safe_load(config)["ssh_keys"]["ecdsa_private"] if config else None
+
+    def document(self, ref):
+        """The parts of the user data, by their type; without a host key it is the order's own."""
+        whole = email.message_from_string(self._creation(ref)["user_data"])
+        if not whole.is_multipart():
+            return {"x-not-multipart": self._creation(ref)["user_data"]}
+        return {part.get_content_subtype(): part.get_payload(decode=True).decode() for part in whole.get_payload()}
 
     def _creation(self, ref):
         [event] = [event for event in self.cloud.creates() if event["server"] == ref]

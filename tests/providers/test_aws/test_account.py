@@ -9,7 +9,7 @@ import pytest
 from apps.providers.drivers import connect
 from apps.providers.drivers.aws import driver as module
 from apps.providers.drivers.aws.client import Client
-from apps.providers.drivers.base import Connection, Refused
+from apps.providers.drivers.base import Connection, ProviderError
 from tests.providers.clouds import on_stages
 from tests.providers.clouds.aws import PERMISSIONS, REGION
 from tests.providers.test_every_driver.patience import gone, raises
@@ -28,8 +28,8 @@ def both(stage):
 
 
 def test_it_costs_no_import_before_it_is_used():
-    told = "import sys, apps.providers.drivers; print([name for name in sys.modules if name.startswith('boto')])"
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    program = "import sys, apps.providers.drivers; print([name for name in sys.modules if name.startswith('boto')])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -37,7 +37,7 @@ def test_it_costs_no_import_before_it_is_used():
     "regions", ["", " , ", "ireland", "eu-west-1a", "eu-west-1;us-east-1", "eu-west-1.evil.example"]
 )
 def test_it_refuses_regions_that_are_none(regions):
-    with raises(Refused, "PROVIDER_INVALID"):
+    with raises(ProviderError, "PROVIDER_INVALID"):
         opened(credentials=KEYS | {"regions": regions})
 
 
@@ -45,7 +45,7 @@ def test_it_refuses_regions_that_are_none(regions):
     "endpoint", ["ftp://x", "https://u:p@host", "https://host/?a=1", "https://a_b", "http://h:99999"]
 )
 def test_it_refuses_an_endpoint_that_is_none(endpoint):
-    with raises(Refused, "PROVIDER_INVALID") as caught:
+    with raises(ProviderError, "PROVIDER_INVALID") as caught:
         opened(endpoint=endpoint)
     assert endpoint not in str(caught.value)
 
@@ -54,7 +54,7 @@ def test_it_refuses_an_endpoint_that_is_none(endpoint):
     "wrong", [{"access_key_id": "AKIA X"}, {"secret_access_key": "a\nb"}, {"session_token": "a b"}], ids=str
 )
 def test_it_refuses_keys_that_cannot_be_sent(wrong):
-    with raises(Refused, "PROVIDER_AUTH") as caught:
+    with raises(ProviderError, "PROVIDER_AUTH") as caught:
         opened(credentials=KEYS | wrong)
     assert not [secret for secret in wrong.values() if secret in str(caught.value)]
 
@@ -101,18 +101,18 @@ def test_it_sends_the_token_of_a_temporary_key(stage, open_driver):
 
 
 @on_stages("aws")
-def test_it_tells_what_a_key_may_not_do(stage, open_driver):
+def test_it_names_what_a_key_may_not_do(stage, open_driver):
     key, secret = stage.user("reader", [name for name in PERMISSIONS if name.startswith("Describe")])
     keys = {"access_key_id": key, "secret_access_key": secret, "regions": REGION}
     driver = open_driver(stage.connection(credentials=keys))
     driver.check()
-    with raises(Refused, "PROVIDER_FORBIDDEN"):
+    with raises(ProviderError, "PROVIDER_FORBIDDEN"):
         driver.create(stage.spec())
     assert stage.refs() == []
 
 
 @on_stages("aws")
-def test_it_needs_what_is_told_and_nothing_else(stage, driver):
+def test_it_needs_the_documented_permissions_and_no_others(stage, driver):
     """The stage's key may do nothing else; so this is about needing all of it."""
     for read in (driver.check, driver.plans, driver.images, driver.list):
         read()
@@ -153,7 +153,7 @@ def test_it_still_reaches_a_machine_whose_region_was_taken_from_the_account(stag
 @on_stages("aws")
 @pytest.mark.parametrize("zone", [f"{ELSEWHERE}a", "nowhere", REGION, f"{REGION}z"])
 def test_it_refuses_zones_that_the_account_has_not(stage, driver, zone):
-    with raises(Refused, "PROVIDER_INVALID"):
+    with raises(ProviderError, "PROVIDER_INVALID"):
         driver.create(stage.spec(zone=zone))
     assert stage.orders() == 0
 
@@ -161,7 +161,7 @@ def test_it_refuses_zones_that_the_account_has_not(stage, driver, zone):
 @on_stages("aws")
 @pytest.mark.parametrize("ref", ["", "i-0123456789abcdef0", f"{REGION}/vol-0123456789abcdef0", f"{REGION}/i-*"])
 def test_it_refuses_refs_that_are_none(driver, ref):
-    with raises(Refused, "PROVIDER_INVALID"):
+    with raises(ProviderError, "PROVIDER_INVALID"):
         driver.get(ref)
 
 

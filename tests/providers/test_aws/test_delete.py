@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.providers.drivers.base import Refused, Transient
+from apps.providers.drivers.base import ProviderError, TransientProviderError
 from tests.providers.clouds import on_stages
 from tests.providers.clouds.moto_server import refusal
 from tests.providers.test_every_driver.patience import gone, raises
@@ -59,7 +59,7 @@ def test_it_hands_a_disk_that_moved_to_another_machine_to_a_person(stage, driver
     moved = volume(stage, **ours())
     attach(stage, moved, stage.make_stranger())
     driver.delete(machine.ref, server_id="srv-abc123")
-    with raises(Refused, "PROVIDER_FORBIDDEN"):
+    with raises(ProviderError, "PROVIDER_FORBIDDEN"):
         driver.delete(machine.ref, server_id="srv-abc123")
     assert moved in stage.disks()
 
@@ -67,7 +67,7 @@ def test_it_hands_a_disk_that_moved_to_another_machine_to_a_person(stage, driver
 def test_it_does_not_overrule_a_protection_against_termination(stage, driver, machine):
     protected = {"InstanceId": machine.ref.partition("/")[2], "DisableApiTermination": {"Value": True}}
     stage.ec2.modify_instance_attribute(**protected)
-    with raises(Refused, "PROVIDER_FORBIDDEN") as caught:
+    with raises(ProviderError, "PROVIDER_FORBIDDEN") as caught:
         driver.delete(machine.ref, server_id="srv-abc123")
     assert caught.value.data["cloud_code"] == "OperationNotPermitted"
     assert stage.refs() == [machine.ref]
@@ -76,9 +76,9 @@ def test_it_does_not_overrule_a_protection_against_termination(stage, driver, ma
 def test_it_believes_in_no_absence_while_there_is_a_disk(stage, driver, machine):
     denial = {"status": 400, "text": refusal("InvalidInstanceID.NotFound"), "content_type": "text/xml"}
     stage.proxy.fault("respond", body=DESCRIBE, times=2, **denial)
-    with raises(Transient, "PROVIDER_BUSY"):
+    with raises(TransientProviderError, "PROVIDER_BUSY"):
         driver.get(machine.ref)
-    with raises(Transient, "PROVIDER_BUSY"):
+    with raises(TransientProviderError, "PROVIDER_BUSY"):
         driver.delete(machine.ref, server_id="srv-abc123")
     assert driver.get(machine.ref) == machine
 
@@ -88,7 +88,7 @@ def test_it_takes_no_answer_about_another_machine(stage, driver, machine):
     swap = {ref.partition("/")[2].encode(): stage for ref in (machine.ref, other.ref)}
     mine, theirs = swap
     stage.proxy.fault("edit", body=DESCRIBE, change=lambda body: body.replace(mine, theirs))
-    with raises(Transient, "PROVIDER_UNAVAILABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNAVAILABLE"):
         driver.get(machine.ref)
 
 
@@ -96,7 +96,7 @@ def test_it_takes_a_list_with_a_nameless_machine_for_an_error(stage, driver, mac
     name = machine.ref.partition("/")[2].encode()
     stage.proxy.fault("edit", times=2, body="Action=DescribeInstances&", change=lambda body: body.replace(name, b""))
     for read in (driver.list, lambda: driver.find("srv-abc123")):
-        with raises(Transient, "PROVIDER_UNAVAILABLE"):
+        with raises(TransientProviderError, "PROVIDER_UNAVAILABLE"):
             read()
 
 

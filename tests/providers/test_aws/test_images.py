@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.providers.drivers.base import Refused
+from apps.providers.drivers.base import ProviderError
 from tests.providers.clouds import on_stages
 from tests.providers.clouds.aws import REGION
 from tests.providers.test_every_driver.patience import raises
@@ -47,7 +47,7 @@ def test_it_makes_a_machine_from_an_image_of_the_account_s_own(stage, driver, ow
 
 @pytest.mark.parametrize("image", ["debian-11", "ubuntu-22.04", "ami-0000000000000000f", "ami-*", "golden"])
 def test_it_refuses_an_image_that_is_not_there(stage, driver, image):
-    with raises(Refused, "PROVIDER_INVALID"):
+    with raises(ProviderError, "PROVIDER_INVALID"):
         driver.create(stage.spec(image=image))
     assert stage.orders() == 0
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from apps.providers.drivers.base import Refused, Transient
+from apps.providers.drivers.base import ProviderError, TransientProviderError
 from tests.providers.clouds import on_stages
 from tests.providers.clouds.moto_server import refusal
 from tests.providers.test_every_driver.patience import gone, raises
@@ -68,7 +68,7 @@ def test_it_finishes_a_group_whose_making_was_cut_short(stage, driver):
 @pytest.mark.parametrize("action", ["CreateSecurityGroup", "AuthorizeSecurityGroupIngress"])
 def test_it_goes_on_after_a_lost_answer(stage, driver, action):
     stage.proxy.fault("drop_after_commit", body=f"Action={action}&")
-    with raises(Transient, "PROVIDER_UNREACHABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNREACHABLE"):
         driver.create(stage.spec())
     driver.create(stage.spec())
     [group] = groups(stage)
@@ -80,7 +80,7 @@ def test_it_goes_on_after_a_lost_answer(stage, driver, action):
 def test_it_waits_until_ec2_knows_the_group_that_it_has_made(stage, driver, action):
     unknown = {"status": 400, "text": refusal("InvalidGroup.NotFound"), "content_type": "text/xml"}
     stage.proxy.fault("respond", body=f"Action={action}&", **unknown)
-    with raises(Transient, "PROVIDER_BUSY"):
+    with raises(TransientProviderError, "PROVIDER_BUSY"):
         driver.create(stage.spec())
     machine = driver.create(stage.spec())
     [group] = groups(stage)
@@ -109,7 +109,7 @@ def test_it_takes_the_group_of_whoever_was_faster(stage, driver):
 
 def test_it_takes_no_group_that_was_not_made_here(stage, driver):
     made(stage, tagged=False)
-    with raises(Refused, "PROVIDER_INVALID"):
+    with raises(ProviderError, "PROVIDER_INVALID"):
         driver.create(stage.spec())
     assert stage.orders() == 0
 
@@ -118,6 +118,6 @@ def test_it_says_that_a_zone_has_no_default_subnet(stage, driver):
     wanted = [{"Name": "availability-zone", "Values": [stage.zone]}]
     [subnet] = stage.ec2.describe_subnets(Filters=wanted)["Subnets"]
     stage.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
-    with raises(Refused, "PROVIDER_INVALID") as caught:
+    with raises(ProviderError, "PROVIDER_INVALID") as caught:
         driver.create(stage.spec())
     assert "default subnet" in str(caught.value) and stage.orders() == 0

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from apps.providers.drivers.aws import machines
-from apps.providers.drivers.base import Ambiguous, Transient
+from apps.providers.drivers.base import OutcomeUnknown, TransientProviderError
 from tests.providers.clouds import on_stages
 from tests.providers.test_every_driver.patience import gone, raises
 
@@ -30,7 +30,7 @@ def test_the_same_order_at_the_same_time_is_one_machine(stage, open_driver):
 
 def test_an_order_whose_answer_was_lost_can_be_repeated(stage, driver):
     stage.lose_create_answer()
-    with raises(Ambiguous, "PROVIDER_ANSWER_LOST"):
+    with raises(OutcomeUnknown, "PROVIDER_ANSWER_LOST"):
         driver.create(stage.spec())
     assert stage.orders() == 1  # nothing below the driver repeats it
     assert [driver.create(stage.spec()).ref] == stage.refs()
@@ -38,7 +38,7 @@ def test_an_order_whose_answer_was_lost_can_be_repeated(stage, driver):
 
 def test_an_order_that_reads_otherwise_is_in_doubt(stage, driver):
     first = driver.create(stage.spec())
-    with raises(Ambiguous, "PROVIDER_ANSWER_LOST") as caught:
+    with raises(OutcomeUnknown, "PROVIDER_ANSWER_LOST") as caught:
         driver.create(stage.spec(plan=stage.other_plan))
     assert caught.value.data["cloud_code"] == "IdempotentParameterMismatch"
     assert [machine.ref for machine in driver.find("srv-abc123")] == [first.ref]
@@ -46,7 +46,7 @@ def test_an_order_that_reads_otherwise_is_in_doubt(stage, driver):
 
 def test_an_order_whose_machine_is_gone_came_to_nothing(stage, driver):
     gone(driver, driver.create(stage.spec()).ref)
-    with raises(Transient, "PROVIDER_BUSY") as caught:
+    with raises(TransientProviderError, "PROVIDER_BUSY") as caught:
         driver.create(stage.spec())
     assert caught.value.data["cloud_code"] == "IdempotentInstanceTerminated"
     assert stage.refs() == []

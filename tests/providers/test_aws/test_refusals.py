@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.providers.drivers.base import Ambiguous, Refused, Transient
+from apps.providers.drivers.base import OutcomeUnknown, ProviderError, TransientProviderError
 from tests.providers.clouds import on_stages
 from tests.providers.clouds.moto_server import refusal
 from tests.providers.test_every_driver.patience import raises
@@ -13,31 +13,31 @@ pytestmark = on_stages("aws")
 @pytest.mark.parametrize(
     ("code", "status", "error", "public"),
     [
-        ("AuthFailure", 401, Refused, "PROVIDER_AUTH"),
-        ("SignatureDoesNotMatch", 403, Refused, "PROVIDER_AUTH"),
-        ("RequestExpired", 400, Refused, "PROVIDER_AUTH"),
-        ("ExpiredToken", 400, Refused, "PROVIDER_AUTH"),
-        ("UnauthorizedOperation", 403, Refused, "PROVIDER_FORBIDDEN"),
-        ("OptInRequired", 401, Refused, "PROVIDER_BILLING"),
-        ("PendingVerification", 400, Refused, "PROVIDER_BILLING"),
-        ("Blocked", 400, Refused, "PROVIDER_BILLING"),
-        ("InstanceLimitExceeded", 400, Refused, "PROVIDER_QUOTA"),
-        ("VcpuLimitExceeded", 400, Refused, "PROVIDER_QUOTA"),
-        ("VolumeLimitExceeded", 400, Refused, "PROVIDER_QUOTA"),
-        ("InsufficientInstanceCapacity", 500, Refused, "PROVIDER_CAPACITY"),
-        ("Server.InsufficientInstanceCapacity", 500, Refused, "PROVIDER_CAPACITY"),
-        ("InsufficientFreeAddressesInSubnet", 400, Refused, "PROVIDER_CAPACITY"),
-        ("Unsupported", 400, Refused, "PROVIDER_INVALID"),
-        ("InvalidParameterValue", 400, Refused, "PROVIDER_INVALID"),
-        ("VPCIdNotSpecified", 400, Refused, "PROVIDER_INVALID"),
-        ("SomethingNew", 400, Refused, "PROVIDER_INVALID"),
-        ("RequestLimitExceeded", 503, Transient, "PROVIDER_RATE_LIMITED"),
-        ("Throttling", 400, Transient, "PROVIDER_RATE_LIMITED"),
-        ("IncorrectState", 400, Transient, "PROVIDER_BUSY"),
-        ("IdempotentInstanceTerminated", 400, Transient, "PROVIDER_BUSY"),
-        ("IdempotentParameterMismatch", 400, Ambiguous, "PROVIDER_ANSWER_LOST"),
-        ("InternalError", 500, Ambiguous, "PROVIDER_ANSWER_LOST"),
-        ("Unavailable", 503, Ambiguous, "PROVIDER_ANSWER_LOST"),
+        ("AuthFailure", 401, ProviderError, "PROVIDER_AUTH"),
+        ("SignatureDoesNotMatch", 403, ProviderError, "PROVIDER_AUTH"),
+        ("RequestExpired", 400, ProviderError, "PROVIDER_AUTH"),
+        ("ExpiredToken", 400, ProviderError, "PROVIDER_AUTH"),
+        ("UnauthorizedOperation", 403, ProviderError, "PROVIDER_FORBIDDEN"),
+        ("OptInRequired", 401, ProviderError, "PROVIDER_BILLING"),
+        ("PendingVerification", 400, ProviderError, "PROVIDER_BILLING"),
+        ("Blocked", 400, ProviderError, "PROVIDER_BILLING"),
+        ("InstanceLimitExceeded", 400, ProviderError, "PROVIDER_QUOTA"),
+        ("VcpuLimitExceeded", 400, ProviderError, "PROVIDER_QUOTA"),
+        ("VolumeLimitExceeded", 400, ProviderError, "PROVIDER_QUOTA"),
+        ("InsufficientInstanceCapacity", 500, ProviderError, "PROVIDER_CAPACITY"),
+        ("Server.InsufficientInstanceCapacity", 500, ProviderError, "PROVIDER_CAPACITY"),
+        ("InsufficientFreeAddressesInSubnet", 400, ProviderError, "PROVIDER_CAPACITY"),
+        ("Unsupported", 400, ProviderError, "PROVIDER_INVALID"),
+        ("InvalidParameterValue", 400, ProviderError, "PROVIDER_INVALID"),
+        ("VPCIdNotSpecified", 400, ProviderError, "PROVIDER_INVALID"),
+        ("SomethingNew", 400, ProviderError, "PROVIDER_INVALID"),
+        ("RequestLimitExceeded", 503, TransientProviderError, "PROVIDER_RATE_LIMITED"),
+        ("Throttling", 400, TransientProviderError, "PROVIDER_RATE_LIMITED"),
+        ("IncorrectState", 400, TransientProviderError, "PROVIDER_BUSY"),
+        ("IdempotentInstanceTerminated", 400, TransientProviderError, "PROVIDER_BUSY"),
+        ("IdempotentParameterMismatch", 400, OutcomeUnknown, "PROVIDER_ANSWER_LOST"),
+        ("InternalError", 500, OutcomeUnknown, "PROVIDER_ANSWER_LOST"),
+        ("Unavailable", 503, OutcomeUnknown, "PROVIDER_ANSWER_LOST"),
     ],
 )
 def test_it_says_why_a_machine_was_not_made(stage, driver, code, status, error, public):
@@ -57,7 +57,7 @@ def test_it_says_why_a_machine_was_not_made(stage, driver, code, status, error, 
 def test_it_is_in_doubt_after_an_answer_of_somebody_else(stage, driver, status, text):
     page = {"status": status, "text": text, "content_type": "text/html"}
     stage.proxy.fault("respond", body=stage.create_call.body, **page)
-    with raises(Ambiguous, "PROVIDER_ANSWER_LOST"):
+    with raises(OutcomeUnknown, "PROVIDER_ANSWER_LOST"):
         driver.create(stage.spec())
 
 
@@ -66,14 +66,14 @@ def test_it_takes_somebody_else_s_page_for_no_list(stage, driver, text):
     driver.create(stage.spec())
     stage.proxy.fault("respond", times=None, status=200, text=text, content_type="text/html")
     for read in (driver.list, driver.zones, driver.images, lambda: driver.find("srv-abc123")):
-        with raises(Transient, "PROVIDER_UNAVAILABLE"):
+        with raises(TransientProviderError, "PROVIDER_UNAVAILABLE"):
             read()
 
 
 @pytest.mark.parametrize("text", ["<html/>", ""])
 def test_it_concludes_nothing_about_a_machine_from_somebody_else_s_page(stage, driver, text):
     stage.proxy.fault("respond", times=None, status=404, text=text, content_type="text/html")
-    with raises(Transient, "PROVIDER_UNAVAILABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNAVAILABLE"):
         driver.get(stage.nobody)
-    with raises(Transient, "PROVIDER_UNAVAILABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNAVAILABLE"):
         driver.delete(stage.nobody, server_id="srv-abc123")

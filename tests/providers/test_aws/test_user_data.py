@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from apps.providers.drivers.aws import user_data
-from apps.providers.drivers.base import MachineSpec, Refused
+from apps.providers.drivers.base import MachineSpec, ProviderError
 from tests.providers.clouds import on_stages
 from tests.providers.clouds.base import SSH_KEY
 from tests.providers.test_every_driver.patience import raises
@@ -41,7 +41,7 @@ def config(**changes):
     return yaml.safe_load(text)
 
 
-def test_it_opens_root_s_door_to_the_given_keys_only():
+def test_it_allows_root_login_by_the_given_keys_only():
     given = config(ssh_keys=(SSH_KEY, "ssh-rsa AAAA second"))
     assert given["ssh_authorized_keys"] == [SSH_KEY, "ssh-rsa AAAA second"]
     assert given["disable_root"] is False
@@ -77,7 +77,7 @@ def test_it_is_json_that_yaml_reads_alike():
 @on_stages("aws")
 def test_it_refuses_what_ec2_cannot_take(stage, driver):
     room = user_data.LARGEST - len(user_data.document(stage.spec(user_data="#")).encode()) + 1
-    with raises(Refused, "PROVIDER_INVALID") as caught:
+    with raises(ProviderError, "PROVIDER_INVALID") as caught:
         driver.create(stage.spec(user_data="#" * (room + 1)))
     assert "16384" in str(caught.value) and stage.orders() == 0
     assert driver.create(stage.spec(user_data="#" * room))

@@ -5,8 +5,7 @@ import logging
 import pytest
 
 from tests.providers.clouds.base import USER_DATA
-
-from .patience import until
+from tests.providers.test_every_driver.patience import until
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def discretion(request, caplog):
     secrets = ["wrong-secret", *(stage.connection().credentials.values() if stage else ())]
     yield
     records = caplog.get_records("call")
-    said = "\n".join(record.getMessage() for record in records)
+    log = "\n".join(record.getMessage() for record in records)
     ours = "\n".join(record.getMessage() for record in records if record.name.startswith("apps."))
-    assert not [secret for secret in secrets if secret in said]
+    assert not [secret for secret in secrets if secret in log]
     assert USER_DATA not in ours

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 
-def until(question, seconds=20):
+def until(question, seconds=60):
     """Ask until the answer is true, and give it; at first often, then at the pace of a worker."""
     ends, pause = time.monotonic() + seconds, 0.01
     while not (answer := question()):
@@ -33,8 +33,8 @@ def raises(error, *codes, within=10):
 
 def shown(error):
     """Everything that an error and what led to it say."""
-    said = ""
+    output = ""
     while error:
-        said += f"{error!r} {error} {getattr(error, 'data', '')} {getattr(error, 'message', '')}\n"
+        output += f"{error!r} {error} {getattr(error, 'data', '')} {getattr(error, 'message', '')}\n"
         error = error.__cause__ or error.__context__
-    return said
+    return output

@@ -2,10 +2,9 @@
 
 import pytest
 
-from apps.providers.drivers.base import Refused, Transient
+from apps.providers.drivers.base import ProviderError, TransientProviderError
 from tests.providers.clouds import on_every_stage
-
-from .patience import raises, until
+from tests.providers.test_every_driver.patience import raises, until
 
 VERBS = ("start", "stop", "reboot")
 
@@ -55,7 +54,7 @@ def test_it_reboots_a_machine_and_minds_no_repetition(stage, driver, running):
 
 @on_every_stage()
 def test_it_reboots_no_machine_that_is_stopped(driver, stopped):
-    with raises(Refused, "PROVIDER_INVALID"):
+    with raises(ProviderError, "PROVIDER_INVALID"):
         driver.reboot(stopped.ref)
     assert state_of(driver, stopped) == "stopped"
 
@@ -63,7 +62,7 @@ def test_it_reboots_no_machine_that_is_stopped(driver, stopped):
 @on_every_stage()
 @pytest.mark.parametrize("verb", VERBS)
 def test_it_says_that_there_is_no_such_machine(stage, driver, verb):
-    with raises(Refused, "PROVIDER_NOT_FOUND"):
+    with raises(ProviderError, "PROVIDER_NOT_FOUND"):
         getattr(driver, verb)(stage.nobody)
 
 
@@ -71,7 +70,7 @@ def test_it_says_that_there_is_no_such_machine(stage, driver, verb):
 @pytest.mark.parametrize("verb", VERBS)
 def test_it_says_that_the_machine_is_gone(stage, driver, running, verb):
     stage.vanish(running.ref)
-    with raises(Refused, "PROVIDER_NOT_FOUND"):
+    with raises(ProviderError, "PROVIDER_NOT_FOUND"):
         getattr(driver, verb)(running.ref)
 
 
@@ -79,7 +78,7 @@ def test_it_says_that_the_machine_is_gone(stage, driver, running, verb):
 @pytest.mark.parametrize("verb", VERBS)
 def test_it_touches_no_stranger(stage, driver, verb):
     stranger = stage.make_stranger()
-    with raises(Refused, "PROVIDER_FORBIDDEN"):
+    with raises(ProviderError, "PROVIDER_FORBIDDEN"):
         getattr(driver, verb)(stranger)
     assert stranger in stage.refs()
 
@@ -88,7 +87,7 @@ def test_it_touches_no_stranger(stage, driver, verb):
 @pytest.mark.parametrize("verb", VERBS)
 def test_it_touches_no_machine_of_another_installation(stage, running, open_driver, verb):
     neighbour = open_driver(stage.connection(installation=stage.other_installation))
-    with raises(Refused, "PROVIDER_FORBIDDEN"):
+    with raises(ProviderError, "PROVIDER_FORBIDDEN"):
         getattr(neighbour, verb)(running.ref)
 
 
@@ -100,7 +99,7 @@ def test_it_goes_on_where_an_answer_was_lost(request, stage, driver, running, ve
         request.getfixturevalue("stopped")
     wanted = "stopped" if verb == "stop" else "running"
     stage.lose_answer(call=stage.change_calls[verb], committed=committed)
-    with raises(Transient, "PROVIDER_UNREACHABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNREACHABLE"):
         getattr(driver, verb)(running.ref)
     stage.heal()
     getattr(driver, verb)(running.ref)

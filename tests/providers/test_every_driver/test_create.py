@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from apps.providers.drivers.base import Ambiguous, Refused, Transient
+from apps.providers.drivers.base import OutcomeUnknown, ProviderError, TransientProviderError
 from apps.servers.models import Server
+from apps.servers.services.host_keys import new_host_key
 from tests.providers.clouds import on_every_stage
 from tests.providers.clouds.base import SSH_KEY, USER_DATA, Can
-
-from .patience import raises, until
+from tests.providers.test_every_driver.patience import raises, until
 
 
 @on_every_stage()
@@ -35,7 +35,7 @@ def test_it_finds_the_machine_by_the_server_s_id(stage, driver, running):
 
 
 @on_every_stage()
-def test_it_tells_where_the_machine_is_reached(running):
+def test_it_shows_where_the_machine_is_reached(running):
     assert ipaddress.ip_address(running.ip)
     assert 0 < running.ssh_port < 65536
     assert running.created_at.tzinfo
@@ -73,6 +73,20 @@ def test_it_hands_over_the_user_data(stage, driver):
 
 
 @on_every_stage()
+def test_it_gives_the_machine_the_host_key_beside_the_user_data(stage, driver):
+    _, private = new_host_key()
+    made = driver.create(stage.spec(host_key=private))
+    assert stage.host_key_of(made.ref) == private
+    assert stage.user_data_of(made.ref) == USER_DATA
+    assert private.splitlines()[1] not in repr(stage.spec(host_key=private))
+
+
+@on_every_stage()
+def test_it_gives_no_host_key_that_was_not_ordered(stage, driver):
+    assert stage.host_key_of(driver.create(stage.spec()).ref) is None
+
+
+@on_every_stage()
 def test_it_takes_its_default_image_when_none_is_named(stage, driver):
     made = driver.create(stage.spec())
     assert stage.image_of(made.ref) == driver.images()[0].name
@@ -94,7 +108,7 @@ def test_it_keeps_the_name_as_it_was_ordered(stage, driver, hostname):
 @on_every_stage()
 @pytest.mark.parametrize("wrong", [{"plan": "no-such-plan"}, {"zone": "no-such-zone"}, {"image": "no-such-image"}])
 def test_it_is_refused_what_there_is_not_and_makes_nothing(stage, driver, wrong):
-    with raises(Refused, "PROVIDER_INVALID"):
+    with raises(ProviderError, "PROVIDER_INVALID"):
         driver.create(stage.spec(**wrong))
     assert list(stage.refs()) == list(stage.leftovers()) == []
 
@@ -126,7 +140,7 @@ def test_it_knows_no_machine_of_another_installation(stage, driver, open_driver)
 
 
 @on_every_stage()
-def test_it_tells_servers_apart_by_their_whole_id(stage, driver):
+def test_it_distinguishes_servers_by_their_whole_id(stage, driver):
     driver.create(stage.spec(server_id="srv-abc1234"))
     assert driver.find("srv-abc123") == [] == driver.find("srv-abc12345")
 
@@ -142,9 +156,9 @@ def test_it_finds_both_of_two_machines_with_one_id_oldest_first(stage, driver):
 
 
 @on_every_stage(cannot=[Can.TWINS])
-def test_it_tells_to_look_where_a_server_cannot_have_two_machines(stage, driver):
+def test_it_asks_to_look_where_a_server_cannot_have_two_machines(stage, driver):
     driver.create(stage.spec())
-    with raises(Ambiguous, "PROVIDER_ANSWER_LOST"):
+    with raises(OutcomeUnknown, "PROVIDER_ANSWER_LOST"):
         driver.create(stage.spec(order="second"))
     assert len(stage.refs()) == 1
 
@@ -158,7 +172,7 @@ def test_it_knows_nothing_of_a_machine_that_there_is_not(stage, driver, running)
 
 
 @on_every_stage()
-def test_it_lists_states_and_plans_as_the_machine_itself_tells_them(driver, running):
+def test_it_lists_states_and_plans_as_the_machine_itself_shows_them(driver, running):
     [listed] = driver.list()
     [told] = [driver.get(running.ref)]
     plain = {"ip": "", "disks": (), "created_at": None, "ssh_port": 22}
@@ -171,7 +185,7 @@ def test_it_takes_a_short_list_for_an_error(stage, driver, ask):
     for number in range(3):
         driver.create(stage.spec(server_id="srv-abc123", hostname=f"web-{number}", order=f"{number}"))
     stage.cut_next_list()
-    with raises(Transient, "PROVIDER_UNAVAILABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNAVAILABLE"):
         ask(driver)
     stage.heal()
     assert len(ask(driver)) == 3

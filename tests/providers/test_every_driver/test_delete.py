@@ -2,11 +2,10 @@
 
 import pytest
 
-from apps.providers.drivers.base import Refused, Transient
+from apps.providers.drivers.base import ProviderError, TransientProviderError
 from tests.providers.clouds import on_every_stage
 from tests.providers.clouds.base import Trouble
-
-from .patience import gone, raises, until
+from tests.providers.test_every_driver.patience import gone, raises, until
 
 
 @on_every_stage()
@@ -58,7 +57,7 @@ def test_it_says_that_it_is_gone_only_when_it_is(stage, driver, running):
 
 @on_every_stage()
 def test_it_deletes_no_machine_of_another_server(stage, driver, running):
-    with raises(Refused, "PROVIDER_FORBIDDEN"):
+    with raises(ProviderError, "PROVIDER_FORBIDDEN"):
         driver.delete(running.ref, server_id="srv-other")
     until(lambda: driver.get(running.ref).state == "running")
 
@@ -66,7 +65,7 @@ def test_it_deletes_no_machine_of_another_server(stage, driver, running):
 @on_every_stage()
 def test_it_deletes_no_machine_of_another_installation(stage, driver, running, open_driver):
     neighbour = open_driver(stage.connection(installation=stage.other_installation))
-    with raises(Refused, "PROVIDER_FORBIDDEN"):
+    with raises(ProviderError, "PROVIDER_FORBIDDEN"):
         neighbour.delete(running.ref, server_id="srv-abc123")
     until(lambda: driver.get(running.ref).state == "running")
 
@@ -74,7 +73,7 @@ def test_it_deletes_no_machine_of_another_installation(stage, driver, running, o
 @on_every_stage()
 def test_it_deletes_no_stranger(stage, driver):
     stranger = stage.make_stranger()
-    with raises(Refused, "PROVIDER_FORBIDDEN"):
+    with raises(ProviderError, "PROVIDER_FORBIDDEN"):
         driver.delete(stranger, server_id="srv-abc123")
     assert list(stage.refs()) == [stranger]
 
@@ -93,7 +92,7 @@ def test_it_leaves_the_machine_beside_alone(stage, driver, running):
 @pytest.mark.parametrize("committed", [True, False])
 def test_it_goes_on_where_an_answer_was_lost(stage, driver, running, committed):
     stage.lose_answer(call=stage.change_calls["delete"], committed=committed)
-    with raises(Transient, "PROVIDER_UNREACHABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNREACHABLE"):
         gone(driver, running.ref, disks=running.disks)
     gone(driver, running.ref, disks=running.disks)
     assert list(stage.refs()) == list(stage.leftovers()) == []
@@ -102,7 +101,7 @@ def test_it_goes_on_where_an_answer_was_lost(stage, driver, running, committed):
 @on_every_stage(trouble=Trouble.HTML)
 def test_it_does_not_take_a_broken_cloud_for_an_empty_one(stage, driver, running):
     stage.fail(Trouble.HTML)
-    with raises(Transient, "PROVIDER_UNAVAILABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNAVAILABLE"):
         driver.delete(running.ref, server_id="srv-abc123")
     stage.heal()
     until(lambda: driver.get(running.ref).state == "running")

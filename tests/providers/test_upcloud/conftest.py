@@ -2,9 +2,9 @@
 
 import pytest
 
-from .cast import SPEC, opened
-from .script import Script
-from .script import opened as pointed
+from tests.providers.test_upcloud.driver_helpers import SPEC, opened
+from tests.providers.test_upcloud.script import Script
+from tests.providers.test_upcloud.script import opened as pointed
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from apps.providers.drivers import connect
-from apps.providers.drivers.base import Ambiguous, Connection, MachineSpec, Refused, Transient
+from apps.providers.drivers.base import Connection, MachineSpec, OutcomeUnknown, ProviderError, TransientProviderError
 
 TOKEN = "ucat_very-secret-token"
 REF = "00aa1111-2222-4333-8444-555566667777"
@@ -85,12 +85,14 @@ def opened(endpoint, **credentials):
 
 
 def raised(act, *args, **kwargs):
-    with pytest.raises((Refused, Transient, Ambiguous)) as caught:
+    with pytest.raises((ProviderError, TransientProviderError, OutcomeUnknown)) as caught:
         act(*args, **kwargs)
     error = caught.value
     assert TOKEN not in f"{error!r} {error} {error.data}"
     assert error.message[0].isupper() and error.message.endswith(".")
-    return type(error), error.code
+    return next(
+        kind for kind in (ProviderError, TransientProviderError, OutcomeUnknown) if isinstance(error, kind)
+    ), error.code
 
 
 def servers(*numbers, **fields):

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from apps.providers.drivers.base import Refused, Transient
-
-from .cast import NOWHERE, OURS, SPEC, gone, opened, raises
+from apps.providers.drivers.base import ProviderError, TransientProviderError
+from tests.providers.test_upcloud.driver_helpers import NOWHERE, OURS, SPEC, gone, opened, raises
 
 
 def test_it_deletes_a_machine_step_by_step_with_its_disks(cloud, driver, running):
@@ -39,7 +38,7 @@ def test_it_goes_on_after_any_lost_answer(cloud, driver, running, method, path, 
     cloud.lose_next_answer(method=method, path=path, commit=commit)
     if method == "DELETE":
         assert driver.delete(running.ref, server_id="srv-abc123") is False
-    with raises(Transient, "PROVIDER_UNREACHABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNREACHABLE"):
         driver.delete(running.ref, server_id="srv-abc123")
     gone(driver, running)
     assert cloud.servers() == [] and cloud.disks() == [] and len(cloud.deletes()) == 1
@@ -60,7 +59,7 @@ def test_it_deletes_the_disks_that_outlived_their_machine(cloud, driver, running
     assert cloud.request("DELETE", f"/server/{running.ref}").status_code == 204
     assert len(cloud.disks()) == 1
     cloud.lose_next_answer(method="DELETE", path=r"/storage/[^/]+$", commit=False)
-    with raises(Transient, "PROVIDER_UNREACHABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNREACHABLE"):
         driver.delete(running.ref, server_id="srv-abc123")
     assert gone(driver, running, disks=running.disks if known else ()) == 2
     assert cloud.disks() == []
@@ -70,7 +69,7 @@ def test_it_does_not_call_it_done_on_a_short_list_of_disks(cloud, driver, runnin
     driver.stop(running.ref)
     cloud.request("DELETE", f"/server/{running.ref}")
     cloud.shorten_next_list(path=r"/storage/private/?$")
-    with raises(Transient, "PROVIDER_UNAVAILABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNAVAILABLE"):
         driver.delete(running.ref, server_id="srv-abc123")
     assert gone(driver, running, disks=()) == 2
 
@@ -99,7 +98,7 @@ def test_it_hands_a_disk_that_moved_to_another_machine_to_a_person(cloud, driver
     gone(driver, running)
     moved = {"storage": {"uuid": disk, "title": "data", "servers": {"server": [NOWHERE]}}}
     cloud.respond_next(200, json=moved, method="GET", path=rf"/storage/{disk}$")
-    with raises(Refused, "PROVIDER_FORBIDDEN"):
+    with raises(ProviderError, "PROVIDER_FORBIDDEN"):
         driver.delete(running.ref, server_id="srv-abc123", disks=(disk,))
     assert cloud.calls("DELETE", r"/storage/") == 0
 
@@ -110,7 +109,7 @@ def test_it_hands_a_disk_that_moved_to_another_machine_to_a_person(cloud, driver
 )
 def test_it_refuses_to_delete_what_does_not_carry_its_labels(cloud, driver, labels):
     other = cloud.create(labels=labels)["uuid"]
-    with raises(Refused, "PROVIDER_FORBIDDEN"):
+    with raises(ProviderError, "PROVIDER_FORBIDDEN"):
         driver.delete(other, server_id="srv-abc123")
     assert [server["state"] for server in cloud.servers()] == ["started"]
     assert cloud.calls("POST", r"/stop$") == 0 and cloud.deletes() == []
@@ -118,13 +117,13 @@ def test_it_refuses_to_delete_what_does_not_carry_its_labels(cloud, driver, labe
 
 def test_it_stops_deleting_when_it_may_not(cloud, driver, running):
     cloud.refuse_next("SERVER_FORBIDDEN", 403, path=r"/stop$")
-    with raises(Refused, "PROVIDER_FORBIDDEN"):
+    with raises(ProviderError, "PROVIDER_FORBIDDEN"):
         driver.delete(running.ref, server_id="srv-abc123")
 
 
 def test_it_deletes_though_the_credit_is_gone(cloud, driver, running):
     cloud.set(initial_credits=0)
-    with raises(Refused, "PROVIDER_BILLING"):
+    with raises(ProviderError, "PROVIDER_BILLING"):
         driver.create(replace(SPEC, server_id="srv-2"))
     gone(driver, running)
     assert cloud.servers() == []

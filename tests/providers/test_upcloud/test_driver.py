@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from apps.providers.drivers.base import Ambiguous, Refused, Transient
+from apps.providers.drivers.base import OutcomeUnknown, ProviderError, TransientProviderError
 from apps.providers.drivers.upcloud import client, machines
 from tests.providers.cloud import DEBIAN
-
-from .cast import NOWHERE, OURS, SPEC, opened, raises
+from tests.providers.test_upcloud.driver_helpers import NOWHERE, OURS, SPEC, opened, raises
 
 
 # ── the account ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -25,18 +24,18 @@ def test_it_logs_in_with_a_token_or_a_password(cloud, driver):
 @pytest.mark.parametrize(
     "credentials", [{"token": "ucat_wrong-secret"}, {"username": "eve", "password": "wrong-secret"}]
 )
-def test_it_tells_wrong_credentials_without_showing_them(cloud, caplog, credentials):
+def test_it_reports_wrong_credentials_without_showing_them(cloud, caplog, credentials):
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, "apps.providers")
     driver = opened(cloud, credentials=credentials)
-    with raises(Refused, "PROVIDER_AUTH") as caught:
+    with raises(ProviderError, "PROVIDER_AUTH") as caught:
         driver.check()
     driver.close()
     assert "wrong-secret" not in f"{caplog.text} {caught.value!r} {caught.value.data} {driver!r}"
     assert caught.value.data["correlation_id"]
 
 
-def test_it_reads_the_catalogue(driver):
+def test_it_reads_the_catalog(driver):
     plans = {plan.name: plan for plan in driver.plans()}
     zones = {zone.name for zone in driver.zones()}
     assert "de-fra1" in zones
@@ -84,7 +83,7 @@ def test_it_creates_plans_with_a_slow_disk_or_none(driver, plan):
     "changes", [{"plan": "no-plan"}, {"zone": "no-zone"}, {"hostname": "not a name"}, {"hostname": ""}]
 )
 def test_it_is_refused_what_cannot_be_and_makes_nothing(cloud, driver, changes):
-    with raises(Refused, "PROVIDER_INVALID"):
+    with raises(ProviderError, "PROVIDER_INVALID"):
         driver.create(replace(SPEC, **changes))
     assert cloud.servers() == []
 
@@ -92,14 +91,14 @@ def test_it_is_refused_what_cannot_be_and_makes_nothing(cloud, driver, changes):
 @pytest.mark.parametrize(
     ("code", "status", "error", "public", "after"),
     [
-        ("SERVER_RESOURCES_UNAVAILABLE", 409, Refused, "PROVIDER_CAPACITY", None),
-        ("INSUFFICIENT_CREDITS", 402, Refused, "PROVIDER_BILLING", None),
-        ("SERVER_CORE_LIMIT_REACHED", 403, Refused, "PROVIDER_QUOTA", None),
-        ("SERVER_FORBIDDEN", 403, Refused, "PROVIDER_FORBIDDEN", None),
-        ("AUTHENTICATION_FAILED", 401, Refused, "PROVIDER_AUTH", None),
-        ("SERVER_CREATING_LIMIT_REACHED", 403, Transient, "PROVIDER_RATE_LIMITED", 30),
-        ("SERVER_STATE_ILLEGAL", 409, Transient, "PROVIDER_BUSY", None),
-        ("SERVICE_ERROR", 500, Ambiguous, "PROVIDER_ANSWER_LOST", None),
+        ("SERVER_RESOURCES_UNAVAILABLE", 409, ProviderError, "PROVIDER_CAPACITY", None),
+        ("INSUFFICIENT_CREDITS", 402, ProviderError, "PROVIDER_BILLING", None),
+        ("SERVER_CORE_LIMIT_REACHED", 403, ProviderError, "PROVIDER_QUOTA", None),
+        ("SERVER_FORBIDDEN", 403, ProviderError, "PROVIDER_FORBIDDEN", None),
+        ("AUTHENTICATION_FAILED", 401, ProviderError, "PROVIDER_AUTH", None),
+        ("SERVER_CREATING_LIMIT_REACHED", 403, TransientProviderError, "PROVIDER_RATE_LIMITED", 30),
+        ("SERVER_STATE_ILLEGAL", 409, TransientProviderError, "PROVIDER_BUSY", None),
+        ("SERVICE_ERROR", 500, OutcomeUnknown, "PROVIDER_ANSWER_LOST", None),
     ],
 )
 def test_it_passes_on_why_a_creation_did_not_happen(cloud, driver, code, status, error, public, after):
@@ -115,14 +114,14 @@ def test_it_passes_on_why_a_creation_did_not_happen(cloud, driver, code, status,
 @pytest.mark.parametrize(("asked", "after"), [(7, 7), (900, 60), (None, None)])
 def test_it_passes_on_how_long_to_wait(cloud, driver, asked, after):
     cloud.limit_rate_next(asked)
-    with raises(Transient, "PROVIDER_RATE_LIMITED") as caught:
+    with raises(TransientProviderError, "PROVIDER_RATE_LIMITED") as caught:
         driver.create(SPEC)
     assert caught.value.after == after
 
 
 def test_it_adopts_the_machine_whose_creation_went_unanswered(cloud, driver):
     cloud.lose_next_answer()
-    with raises(Ambiguous, "PROVIDER_ANSWER_LOST"):
+    with raises(OutcomeUnknown, "PROVIDER_ANSWER_LOST"):
         driver.create(SPEC)
     [found] = driver.find("srv-abc123")
     assert found.ip and found.disks
@@ -131,7 +130,7 @@ def test_it_adopts_the_machine_whose_creation_went_unanswered(cloud, driver):
 
 def test_it_finds_nothing_to_adopt_where_the_creation_never_arrived(cloud, driver):
     cloud.lose_next_answer(commit=False)
-    with raises(Ambiguous, "PROVIDER_ANSWER_LOST"):
+    with raises(OutcomeUnknown, "PROVIDER_ANSWER_LOST"):
         driver.create(SPEC)
     assert driver.find("srv-abc123") == [] and cloud.creates() == []
 
@@ -140,7 +139,7 @@ def test_it_finds_nothing_to_adopt_where_the_creation_never_arrived(cloud, drive
 def test_it_is_in_doubt_after_a_creation_that_takes_too_long(cloud, driver, monkeypatch, after_commit):
     monkeypatch.setattr(client, "READ_SECONDS", 0.3)
     cloud.hang_next(0.6, after_commit=after_commit)
-    with raises(Ambiguous, "PROVIDER_ANSWER_LOST"):
+    with raises(OutcomeUnknown, "PROVIDER_ANSWER_LOST"):
         driver.create(SPEC)
     assert len(driver.find("srv-abc123")) == int(after_commit)
     ends = time.monotonic() + 5
@@ -151,7 +150,7 @@ def test_it_is_in_doubt_after_a_creation_that_takes_too_long(cloud, driver, monk
 
 def test_it_is_in_doubt_after_a_gateway_s_page(cloud, driver):
     cloud.break_gateway_next()
-    with raises(Ambiguous, "PROVIDER_ANSWER_LOST"):
+    with raises(OutcomeUnknown, "PROVIDER_ANSWER_LOST"):
         driver.create(SPEC)
 
 
@@ -174,10 +173,10 @@ def test_it_leaves_out_what_vanishes_between_list_and_details(cloud, driver, run
 
 def test_it_says_that_a_machine_is_gone_only_when_the_cloud_says_so(cloud, driver, running):
     cloud.break_gateway_next(method="GET", path=running.ref)
-    with raises(Transient, "PROVIDER_UNAVAILABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNAVAILABLE"):
         driver.get(running.ref)
     cloud.respond_next(404, text="<html>", content_type="text/html", method="GET", path=running.ref)
-    with raises(Transient, "PROVIDER_UNAVAILABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNAVAILABLE"):
         driver.get(running.ref)
     assert driver.get(running.ref) == running
     cloud.vanish(running.ref)
@@ -199,7 +198,7 @@ def test_it_takes_a_short_list_for_an_error(cloud, driver, running, ask):
     assert len(ask(driver)) == 2
     cloud.heal()
     cloud.shorten_next_list()
-    with raises(Transient, "PROVIDER_UNAVAILABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNAVAILABLE"):
         ask(driver)
     assert len(ask(driver)) == 2
 
@@ -228,7 +227,7 @@ def test_it_looks_again_when_the_state_changed_meanwhile(cloud, driver, running,
     if verb == "start":
         driver.stop(running.ref)
     cloud.lose_next_answer(path=rf"/{verb}$")
-    with raises(Transient, "PROVIDER_UNREACHABLE"):
+    with raises(TransientProviderError, "PROVIDER_UNREACHABLE"):
         getattr(driver, verb)(running.ref)
     getattr(driver, verb)(running.ref)
     assert driver.get(running.ref).state == {"start": "running", "stop": "stopped"}[verb]
@@ -240,15 +239,15 @@ def test_it_settles_a_conflict_by_the_state_it_finds(cloud, driver, running):
     cloud.respond_next(200, json={"server": old}, method="GET", path=running.ref)
     driver.start(running.ref)
     cloud.refuse_next("SERVER_STATE_ILLEGAL", path=r"/stop$")
-    with raises(Transient, "PROVIDER_BUSY"):
+    with raises(TransientProviderError, "PROVIDER_BUSY"):
         driver.stop(running.ref)
 
 
 @pytest.mark.parametrize("verb", ["start", "stop"])
 def test_it_touches_no_machine_that_is_not_its_own(cloud, driver, verb):
     other = cloud.create(labels=OURS | {"prov-install": "inst-2"})["uuid"]
-    with raises(Refused, "PROVIDER_FORBIDDEN"):
+    with raises(ProviderError, "PROVIDER_FORBIDDEN"):
         getattr(driver, verb)(other)
-    with raises(Refused, "PROVIDER_NOT_FOUND"):
+    with raises(ProviderError, "PROVIDER_NOT_FOUND"):
         getattr(driver, verb)(NOWHERE)
     assert cloud.calls("POST", rf"/{verb}$") == 0

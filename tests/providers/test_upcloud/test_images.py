@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from apps.providers.drivers.base import Image, Refused, Transient
+from apps.providers.drivers.base import Image, ProviderError, TransientProviderError
 from apps.providers.drivers.upcloud import machines
 from tests.providers.cloud import DEBIAN
-
-from .cast import SPEC, raises
-from .script import answer, raised
+from tests.providers.test_upcloud.driver_helpers import SPEC, raises
+from tests.providers.test_upcloud.script import answer, raised
 
 UBUNTU = "01000000-0000-4000-8000-000030240200"
 NEXT = {"uuid": "01000000-0000-4000-8000-000000000001", "title": "Any Linux", "template_type": "cloud-init"}
@@ -48,7 +47,7 @@ def test_it_names_a_template_without_a_title_by_its_id():
 
 def test_it_takes_a_short_list_of_templates_for_an_error(script, scripted):
     script.answers = [answer(200, {"storages": {"storage": [NEXT]}}, Upcloud_Total_Count=2)]
-    assert raised(scripted.images) == (Transient, "PROVIDER_UNAVAILABLE")
+    assert raised(scripted.images) == (TransientProviderError, "PROVIDER_UNAVAILABLE")
 
 
 def test_it_clones_the_template_that_was_ordered(cloud, driver):
@@ -60,7 +59,7 @@ def test_it_clones_the_template_that_was_ordered(cloud, driver):
 def test_it_is_refused_a_private_template_in_another_zone(cloud, driver):
     private = next(image for image in driver.images() if image.title == "our golden image")
     assert driver.create(replace(SPEC, image=private.name, zone="de-fra1"))
-    with raises(Refused, "PROVIDER_INVALID") as caught:
+    with raises(ProviderError, "PROVIDER_INVALID") as caught:
         driver.create(replace(SPEC, image=private.name, zone="fi-hel1"))
     assert caught.value.data["cloud_code"] == "ZONE_MISMATCH"
     assert len(cloud.creates()) == 1

@@ -2,10 +2,9 @@
 
 import pytest
 
-from apps.providers.drivers.base import Transient
+from apps.providers.drivers.base import ListChanged, TransientProviderError
 from apps.providers.drivers.upcloud import client
-
-from .script import REF, answer, page, raised, servers
+from tests.providers.test_upcloud.script import REF, answer, page, raised, servers
 
 
 def test_it_reads_all_pages(script, scripted):
@@ -23,7 +22,7 @@ def test_it_goes_on_where_the_cloud_makes_smaller_pages(script, scripted):
     assert "offset=2" in script.requests[1][0]
 
 
-def test_it_reads_to_an_empty_page_when_no_total_is_told(script, scripted):
+def test_it_reads_to_an_empty_page_when_there_is_no_total(script, scripted):
     script.answers = [page(servers(1, 2)), page(servers(3)), page([])]
     assert len(scripted.list()) == 3
 
@@ -52,11 +51,28 @@ def test_it_reads_to_an_empty_page_when_no_total_is_told(script, scripted):
 )
 def test_it_takes_a_list_that_does_not_add_up_for_an_error(script, scripted, answers):
     script.answers = [*answers, *answers]
-    assert raised(scripted.list) == (Transient, "PROVIDER_UNAVAILABLE")
-    assert raised(scripted.find, "srv-1") == (Transient, "PROVIDER_UNAVAILABLE")
+    assert raised(scripted.list) == (TransientProviderError, "PROVIDER_UNAVAILABLE")
+    script.answers = [*answers, *answers]
+    assert raised(scripted.find, "srv-1") == (TransientProviderError, "PROVIDER_UNAVAILABLE")
 
 
 def test_it_gives_up_on_a_list_without_end(script, scripted, monkeypatch):
-    monkeypatch.setattr(client, "MOST_PAGES", 3)
+    monkeypatch.setattr(client, "MAX_PAGES", 3)
     script.answers = [page(servers(number)) for number in range(3)]
-    assert raised(scripted.list) == (Transient, "PROVIDER_UNAVAILABLE")
+    assert raised(scripted.list) == (TransientProviderError, "PROVIDER_UNAVAILABLE")
+
+
+@pytest.mark.parametrize(
+    ("answers", "count"),
+    [
+        ([page(servers(1, 2), 4), page(servers(3), 3)], 3),
+        ([page(servers(1, 2), 3), page(servers(3), 4), page(servers(4), 4)], 4),
+        ([page(servers(1, 2), 3), page(servers(2, 3), 4)], 3),
+    ],
+)
+def test_it_gives_what_a_list_shows_that_changes_while_it_is_read(script, scripted, answers, count):
+    script.answers = answers
+    with pytest.raises(ListChanged) as caught:
+        scripted.list()
+    assert [machine.ref for machine in caught.value.seen] == [one["uuid"] for one in servers(*range(1, count + 1))]
+    assert not script.answers

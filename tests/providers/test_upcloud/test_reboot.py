@@ -6,10 +6,9 @@ import time
 import pytest
 from upcloud_api import CloudManager
 
-from apps.providers.drivers.base import Refused, Transient
-
-from .cast import NOWHERE, raises
-from .script import answer, servers
+from apps.providers.drivers.base import ProviderError, TransientProviderError
+from tests.providers.test_upcloud.driver_helpers import NOWHERE, raises
+from tests.providers.test_upcloud.script import answer, servers
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def test_it_does_not_send_a_second_one_while_the_first_is_under_way(cloud, drive
 
 def test_it_asks_again_when_the_machine_cannot_be_rebooted_just_now(cloud, driver, running):
     cloud.refuse_next("SERVER_STATE_ILLEGAL", path=r"/restart$")
-    with raises(Transient, "PROVIDER_BUSY"):
+    with raises(TransientProviderError, "PROVIDER_BUSY"):
         driver.reboot(running.ref)
     driver.reboot(running.ref)
     assert len(cloud.events("restart")) == 1
@@ -62,16 +61,16 @@ def test_it_asks_again_when_the_machine_cannot_be_rebooted_just_now(cloud, drive
 
 def test_it_sends_nothing_to_a_machine_that_is_stopped_or_gone(cloud, driver, running):
     driver.stop(running.ref)
-    with raises(Refused, "PROVIDER_INVALID"):
+    with raises(ProviderError, "PROVIDER_INVALID"):
         driver.reboot(running.ref)
-    with raises(Refused, "PROVIDER_NOT_FOUND"):
+    with raises(ProviderError, "PROVIDER_NOT_FOUND"):
         driver.reboot(NOWHERE)
     assert cloud.calls("POST", r"/restart$") == 0
 
 
-def test_it_is_told_that_the_machine_has_gone_meanwhile(cloud, driver, running):
+def test_it_reports_that_the_machine_was_deleted_meanwhile(cloud, driver, running):
     cloud.refuse_next("SERVER_NOT_FOUND", 404, path=r"/restart$")
-    with raises(Refused, "PROVIDER_NOT_FOUND"):
+    with raises(ProviderError, "PROVIDER_NOT_FOUND"):
         driver.reboot(running.ref)
 
 

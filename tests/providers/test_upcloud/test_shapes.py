@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from apps.providers.drivers.base import MachineSpec, Price, Zone
-from apps.providers.drivers.upcloud import catalogue, machines
+from apps.providers.drivers.upcloud import catalog, machines
 
 REF = "00aa1111-2222-4333-8444-555566667777"
 DISK = "01bb1111-2222-4333-8444-555566667777"
@@ -67,14 +67,14 @@ def test_it_reads_a_machine_in_detail():
     assert not machine.emulated
 
 
-def test_it_reads_a_machine_that_a_list_tells_little_of():
+def test_it_reads_a_machine_from_the_little_that_a_list_shows():
     machine = machines.machine({"uuid": REF, "labels": [], "networking": None, "created": None, "plan": None})
     assert (machine.ip, machine.disks, machine.created_at, machine.plan) == ("", (), None, "")
     assert (machine.server_id, machine.state) == ("", "unknown")
 
 
 @pytest.mark.parametrize(
-    ("said", "state"),
+    ("answered", "state"),
     [
         ("started", "running"),
         ("stopped", "stopped"),
@@ -87,8 +87,8 @@ def test_it_reads_a_machine_that_a_list_tells_little_of():
         ([], "unknown"),
     ],
 )
-def test_it_never_takes_a_state_it_does_not_know_for_a_failure(said, state):
-    assert machines.machine(DETAILS | {"state": said}).state == state
+def test_it_never_takes_a_state_it_does_not_know_for_a_failure(answered, state):
+    assert machines.machine(DETAILS | {"state": answered}).state == state
 
 
 @pytest.mark.parametrize("address", ["-oProxyCommand=x", "10.0.0.1; rm", "", None, 7, "::1"])
@@ -108,9 +108,9 @@ def test_it_lives_without_the_time_of_creation(created):
     assert machines.machine(DETAILS | {"created": created}).created_at is None
 
 
-@pytest.mark.parametrize(("said", "port"), [("2222", 2222), ("", 22), ("0", 22), ("65536", 22), ("-1", 22), ("x", 22)])
-def test_it_sees_the_container_behind_an_emulated_machine(said, port):
-    labels = [{"key": "_backed", "value": "yes"}, {"key": "_ssh_port", "value": said}]
+@pytest.mark.parametrize(("label", "port"), [("2222", 2222), ("", 22), ("0", 22), ("65536", 22), ("-1", 22), ("x", 22)])
+def test_it_sees_the_container_behind_an_emulated_machine(label, port):
+    labels = [{"key": "_backed", "value": "yes"}, {"key": "_ssh_port", "value": label}]
     machine = machines.machine(DETAILS | {"labels": labels})
     assert machine.backed
     assert machine.ssh_port == port
@@ -208,7 +208,7 @@ def test_it_prices_a_plan_per_hour_and_month_in_each_zone():
             {"name": "de-fra1", "server_plan_2xCPU": {"amount": 2, "price": 3}},
         ],
     }
-    [read] = catalogue.plans([plan()], prices)
+    [read] = catalog.plans([plan()], prices)
     assert (read.cpus, read.memory_mib, read.disk_gib, read.family) == (2, 2048, 0, "")
     assert read.prices == {
         "fi-hel1": Price(currency="USD", hourly=Decimal("0.022321"), monthly=Decimal("15.00")),
@@ -232,20 +232,20 @@ def test_it_prices_a_plan_per_hour_and_month_in_each_zone():
     ],
 )
 def test_it_knows_no_price_rather_than_a_wrong_one(item):
-    [read] = catalogue.plans([plan()], {"zone": [{"name": "fi-hel1", "server_plan_2xCPU": item}, "nonsense"]})
+    [read] = catalog.plans([plan()], {"zone": [{"name": "fi-hel1", "server_plan_2xCPU": item}, "nonsense"]})
     assert read.prices == {}
 
 
-def test_it_counts_in_euro_where_no_currency_is_told():
+def test_it_counts_in_euro_where_no_currency_is_given():
     prices = {"zone": [{"name": "fi-hel1", "server_plan_2xCPU": {"amount": 1, "price": 1}}]}
-    [read] = catalogue.plans([plan()], prices)
+    [read] = catalog.plans([plan()], prices)
     assert read.prices["fi-hel1"].currency == "EUR"
 
 
 def test_it_offers_only_plans_that_can_be_ordered_and_read():
     items = [plan(current_offering="yes"), plan(current_offering="no"), plan(core_number=None), plan(name=None), {}]
-    assert len(catalogue.plans(items, {})) == 1
-    assert len(catalogue.plans([plan(core_number="2", family=None)], {"zone": None})) == 1
+    assert len(catalog.plans(items, {})) == 1
+    assert len(catalog.plans([plan(core_number="2", family=None)], {"zone": None})) == 1
 
 
 def test_it_offers_only_public_zones():
@@ -255,4 +255,4 @@ def test_it_offers_only_public_zones():
         {"id": "xx-prv1", "description": "Ours", "public": "no", "parent_zone": "fi-hel1"},
         {"public": "yes"},
     ]
-    assert catalogue.zones(items) == [Zone(name="fi-hel1", title="Helsinki #1"), Zone(name="se-sto1", title="se-sto1")]
+    assert catalog.zones(items) == [Zone(name="fi-hel1", title="Helsinki #1"), Zone(name="se-sto1", title="se-sto1")]

@@ -1,14 +1,15 @@
-"""The cast of `tests/servers` at any cloud: an account on the stage, and workers that die when it matters."""
+"""Fixtures of `tests/servers` for any cloud: an account on the stage, and workers that die when it matters."""
 
 import time
 
 import pytest
 
-from apps.operations import claims
 from apps.operations.models import Operation
+from apps.operations.queue import leases
 from apps.providers.drivers import DRIVERS
-from apps.providers.services import refresh_catalogue, register_account
+from apps.providers.services import register_account
 from apps.servers.models import Server
+from tests.providers.catalogs import read_catalog
 
 
 class Died(BaseException):
@@ -22,7 +23,7 @@ def run_worker(db, step):
     def run(seconds=30):
         ends, pause = time.monotonic() + seconds, 0.005
         while Operation.objects.unfinished().exists():
-            assert time.monotonic() < ends, list(Operation.objects.unfinished().values_list("kind", "note"))
+            assert time.monotonic() < ends, list(Operation.objects.unfinished().values_list("kind", "status_message"))
             step()
             time.sleep(pause)
             pause = min(pause * 1.4, 0.25)  # machines that are looked at all the time have no time to boot
@@ -32,18 +33,13 @@ def run_worker(db, step):
 
 @pytest.fixture
 def account(stage, workspace, run_worker, settings):
-    """An account on the stage, its catalogue read."""
+    """An account on the stage, its catalog known."""
     settings.INSTALLATION = stage.installation
     connection = stage.connection()
     made = register_account(
         provider=stage.provider, name="default", endpoint=connection.endpoint, credentials=connection.credentials
     )
-    refresh_catalogue(account=made)
-    run_worker()
-    [read] = Operation.objects.all()
-    assert read.status == "completed", (read.error_code, read.error)
-    read.delete()
-    made.refresh_from_db()
+    read_catalog(made, run_worker)
     return made
 
 
@@ -74,7 +70,7 @@ def worker_dies(monkeypatch, stage, step):
             patched.setattr(driver, method, last_act)
             with pytest.raises(Died):
                 step()
-        Operation.objects.unfinished().update(due_at=claims.in_seconds(-1))
+        Operation.objects.unfinished().update(due_at=leases.in_seconds(-1))
 
     return play
 
@@ -102,8 +98,8 @@ def is_up(stage):
 
     def look():
         server = Server.objects.get()
-        said = list(Operation.objects.latest("created_at").events.values_list("message", flat=True))
-        assert server.status == "running", said
+        log = list(Operation.objects.latest("created_at").events.values_list("message", flat=True))
+        assert server.status == "running", log
         assert list(stage.refs()) == [server.ref]
         assert stage.creates() == 1
         return server

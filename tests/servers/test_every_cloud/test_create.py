@@ -47,13 +47,13 @@ def test_it_orders_again_what_never_arrived(stage, create, run_worker, is_up):
 
 @on_every_stage()
 def test_it_does_not_order_again_before_it_can_be_sure(stage, create, step, settings, run_worker, is_up):
-    settings.DOUBT_SECONDS = 60
+    settings.ORDER_LOOKUP_SECONDS = 60
     stage.lose_create_answer(committed=False)
     create()
     for _ in range(4):
         step()
     assert stage.orders() == 1
-    settings.DOUBT_SECONDS = 0
+    settings.ORDER_LOOKUP_SECONDS = 0
     run_worker()
     is_up()
     assert stage.orders() == 2
@@ -130,8 +130,8 @@ def test_it_shows_no_credential_when_they_are_refused(api, alice, stage, create,
         assert shown(operation)["status"] == "failed"
         ended = Operation.objects.get(pk=operation["id"])
         assert ended.error_code == "PROVIDER_AUTH"
-        said = str([shown(operation), vars(ended), list(ended.events.values())])
-        assert "wrong-secret" not in said
+        shown_anywhere = str([shown(operation), vars(ended), list(ended.events.values())])
+        assert "wrong-secret" not in shown_anywhere
     assert list(stage.refs()) == []
 
 
@@ -151,7 +151,7 @@ def test_check_mode_prices_it(create, shown, run_worker):
 
 
 @on_every_stage()
-def test_the_catalogue_is_the_driver_s(driver, account):
+def test_the_catalog_is_the_driver_s(driver, account):
     assert set(account.plans.values_list("name", flat=True)) == {plan.name for plan in driver.plans()}
     assert set(account.zones.values_list("name", flat=True)) == {zone.name for zone in driver.zones()}
     assert account.images.first().name == driver.images()[0].name

@@ -65,10 +65,15 @@ def test_it_keeps_files_address_and_host_key_when_it_is_stopped_and_started(driv
 
 def test_it_comes_back_by_itself(stage, machine, ssh):
     server = machine()
-    ssh.tried(server, "kill $(pgrep -o -x sshd)")
+    ssh.tried(server, "kill -KILL $(pgrep -o -x sshd)")
     until(lambda: ssh.tried(server, "test -d /root").returncode == 0)
     policy = stage.engine.ask("inspect_container", server.ref)["HostConfig"]["RestartPolicy"]["Name"]
     assert policy == ("always" if "BuildahVersion" in stage.engine.facts else "unless-stopped")
+
+
+def test_its_host_key_is_known_before_anybody_has_logged_in(machine, ssh):
+    server = machine()
+    assert server.ssh_host_key == ssh.run(server, "cat /etc/ssh/ssh_host_ed25519_key.pub")
 
 
 def test_no_two_machines_have_a_host_key_in_common(create, run_worker, ssh):

@@ -4,7 +4,7 @@ import pytest
 
 from apps.operations.models import Operation
 from apps.servers.models import Server
-from tests.providers.clouds import on_every_stage
+from tests.providers.clouds import on_every_stage, on_stages
 
 pytestmark = pytest.mark.usefixtures("quick_looks")
 ENDS = {"start": "running", "stop": "stopped", "reboot": "running"}
@@ -40,6 +40,14 @@ def test_it_goes_down_comes_up_and_leaves_nothing(up, switch, ends_as, delete, r
     delete()
     run_worker()
     nothing_is_left()
+
+
+@on_stages("local")
+def test_it_does_not_wait_to_see_a_machine_down_that_has_been_so(up, switch, ends_as, settings):
+    settings.POWER_STATE_LAG_SECONDS = 3600
+    server = up()
+    switch("reboot", server)
+    ends_as(server, "running")
 
 
 @on_every_stage()

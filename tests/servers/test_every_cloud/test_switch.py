@@ -3,14 +3,14 @@
 import pytest
 
 from apps.operations.models import Operation
-from apps.servers import services
 from apps.servers.models import Server
+from apps.servers.services import listing
 from tests.providers.clouds import on_every_stage
 
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch):
-    monkeypatch.setattr(services, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(listing, "PAUSE_SECONDS", 0)
 
 
 @pytest.fixture
