@@ -101,6 +101,8 @@ def test_the_palette_opens_by_keyboard_and_leads_to_a_server(role, visit, made):
     page.wait_for_url(f"**{made['server']}")
     page.get_by_role("button", name="Search Ctrl K").click()
     field.wait_for()
+    page.wait_for_function("document.activeElement.id === 'search-input-command'")
+    field.blur()
     page.keyboard.press("Escape")
     field.wait_for(state="hidden")
 
