@@ -19,6 +19,7 @@ from tests.taskservs.playing import request, role, shell
 pytestmark = pytest.mark.slow
 # On a machine whose processors many others want too, more than what is promised.
 STOP_SECONDS = 5 if os.getloadavg()[0] < 3 * os.cpu_count() else 20
+LISTED = "systemctl list-units --all --no-legend --plain 'provisioning*.scope' 'provisioning-*.slice' 'run-*.scope'"
 
 
 def is_running(ssh, server, what):
@@ -38,7 +39,7 @@ def test_a_cancel_ends_what_runs_on_the_servers_and_says_what_was_done(ansible, 
     ansible.until(lambda: not Operation.objects.unfinished().exists())
     assert time.monotonic() - began < STOP_SECONDS
     for server in servers:
-        assert not is_running(ssh, server, "sleep 7[7]7")
+        assert not is_running(ssh, server, "sleep 7[7]7") and ssh.run(server, LISTED) == ""
         assert ssh.tried(server, "test -e /root/last").returncode != 0
         [line] = operation.events.filter(message__startswith=f"{server.hostname}: 2 tasks were done, 1 with changes")
         assert "Nothing runs there any more" in line.message
@@ -64,9 +65,10 @@ def test_a_cancel_at_any_moment_leaves_nothing_that_runs(ansible, real_servers, 
         for run in operation.ansible_runs.all():
             assert run.is_over and process.marked(run.pk.hex) == set()
         for server in servers:
-            assert ssh.run(server, "grep -ls '/provisioning-[0-9a-f]*[.]slice/' /proc/[0-9]*/cgroup || true") == ""
+            assert ssh.run(server, f"grep -ls '/provisioning[.]slice/' /proc/[0-9]*/cgroup || true; {LISTED}") == ""
     assert list(ansible.folder.iterdir()) == [ansible.folder / "lock"]
     assert ansible.play(request(path, servers)).result["error"] == ""
+    assert [ssh.run(server, LISTED) for server in servers] == ["", ""], "units of commands that have ended"
 
 
 def test_a_cancel_in_the_middle_of_apt_leaves_it_usable(ansible, real_servers, package_proxy, tmp_path):

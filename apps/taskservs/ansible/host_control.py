@@ -21,7 +21,7 @@ flock -w 90 9 || { echo "another run is being ended there"; exit 6; }
 printf '%s\n' "$1" >/run/provisioning.run.new && mv /run/provisioning.run.new /run/provisioning.run || exit 3
 left() {
     {
-        grep -ls '/provisioning-[0-9a-f]*\.slice/' /proc/[0-9]*/cgroup
+        grep -ls '/provisioning\.slice/' /proc/[0-9]*/cgroup
         grep -lsaz '^PROVISIONING_RUN=' /proc/[0-9]*/environ
     } | cut -d/ -f3 | sort -u
 }
@@ -33,6 +33,7 @@ while pids=$(left) && [ -n "$pids" ]; do
     [ "$turn" -lt 40 ] || { echo "some processes cannot be ended:" $pids; exit 4; }
     sleep 0.1
 done
+[ ! -d /run/systemd/system ] || timeout 10 systemctl stop provisioning.slice 2>/dev/null
 [ "$found" = 0 ] || rm -rf /root/.ansible/tmp
 echo "ended $found"
 [ "$2" = repair ] && command -v dpkg >/dev/null || exit 0

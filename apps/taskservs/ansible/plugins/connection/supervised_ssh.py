@@ -1,4 +1,4 @@
-"""Ansible connection plugin: SSH whose commands run in a systemd slice of the run, so that they can be ended there.
+"""Ansible connection plugin: SSH whose commands run in scopes of a systemd slice, so that they can be ended there.
 
 Where a server has no systemd, the environment variable PROVISIONING_RUN still marks what the run has started. A
 command is refused on a server that another run has taken. Runs inside `ansible-playbook`.
@@ -22,18 +22,24 @@ from ansible.plugins.connection import ssh
 
 DOCUMENTATION = ssh.DOCUMENTATION
 TAKEN_OVER, REASON = 254, "this server was taken over by another run, or the run was stopped"
-# $0 is the run, $1 the command. The file is written by the run that takes the server (host_control.py).
+# $0 is the run, $1 the command. The file is written by the run that takes the server (host_control.py). With cgroups v1
+# the kernel does not tell the systemd of a container that a scope is empty, which would be listed for good.
 SCRIPT = f"""\
 holder=$(cat /run/provisioning.run 2>/dev/null)
 if [ -n "$holder" ] && [ "$holder" != "$0" ]; then
     echo "{REASON}" >&2
     exit {TAKEN_OVER}
 fi
-export PROVISIONING_RUN="$0"
-if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ]; then
-    exec systemd-run --quiet --scope --collect --slice="provisioning-$0.slice" -- /bin/sh -c "$1"
-fi
-exec /bin/sh -c "$1"
+[ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] || exec /bin/sh -c "$1"
+read -r id </proc/sys/kernel/random/uuid
+unit=provisioning-$id.scope
+set -- systemd-run --quiet --scope --collect --unit="$unit" --slice=provisioning.slice -- /bin/sh -c "$1"
+[ -S /run/systemd/cgroups-agent ] || exec "$@"
+"$@"
+code=$?
+while IFS=: read -r _ tree path && [ "$tree" != name=systemd ]; do :; done </proc/1/cgroup
+/lib/systemd/systemd-cgroups-agent "${{path%/init.scope}}/provisioning.slice/$unit" >/dev/null 2>&1
+exit "$code"
 """
 # What Ansible pipes into Python: a program whose last argument is an archive of the module and what it imports.
 WRAPPER, ARCHIVE, CALL = b"\n_ANSIBALLZ_WRAPPER = True\n", b"\nzip_data='", b'\nif __name__ == "__main__":\n'
@@ -81,7 +87,7 @@ def _kept_module(digest, sent=""):
 
 
 class Connection(ssh.Connection):
-    """SSH with each command in the slice of the run."""
+    """SSH with each command in a scope of its own."""
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> Any:
         """Run a command on the server, or what is piped into it; a module that is kept there is not sent again."""
@@ -97,8 +103,9 @@ class Connection(ssh.Connection):
         return done
 
     def supervised(self, cmd: str, in_data: bytes | None, sudoable: bool) -> Any:
-        """Run a command in the slice of the run. Raises AnsibleError when another run has taken the server."""
-        words = ["/bin/sh", "-c", SCRIPT, os.environ["PROVISIONING_RUN"], cmd]
+        """Run a command in a scope of its own. Raises AnsibleError when another run has taken the server."""
+        run = os.environ["PROVISIONING_RUN"]
+        words = ["env", f"PROVISIONING_RUN={run}", "/bin/sh", "-c", SCRIPT, run, cmd]
         code, said, complained = super().exec_command(shlex.join(words), in_data=in_data, sudoable=sudoable)
         if code == TAKEN_OVER and complained.strip().endswith(REASON.encode()):
             raise AnsibleError(REASON)
