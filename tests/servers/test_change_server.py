@@ -65,6 +65,13 @@ def test_it_refuses_a_server_that_is_being_deleted(up, change, api, alice):
     refused(change(server, {"protected": True}), 409)
 
 
+def test_no_change_is_refused_by_no_state(up, change, api, alice):
+    server = up()
+    api(alice).delete(f"/v1/servers/{server.id}")
+    answer = change(server, {})
+    assert (answer.status_code, answer.json()["status"]) == (200, "deleting")
+
+
 def test_it_does_not_find_what_is_not_there(change, workspace):
     refused(change("srv-unknown", {"protected": True}), 404)
 

@@ -83,10 +83,10 @@ def test_it_notes_expiry_and_protection(order, api, alice):
         ("user_data", "a\0b", "control"),
         ("user_data", "", "blank"),
         ("expires_at", "2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z has passed"),
-        ("expires_at", "tomorrow", "Datetime has wrong format"),
-        ("expires_at", 32503680000, "Datetime has wrong format"),
+        ("expires_at", "tomorrow", "Give a time in ISO 8601"),
+        ("expires_at", 32503680000, "Give a time in ISO 8601"),
         ("expires_at", None, "null"),
-        ("protected", "yes", "boolean"),
+        ("protected", "yes", "Give true or false"),
         ("protect", True, "Unknown field"),
     ],
 )

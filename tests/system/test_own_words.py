@@ -1,5 +1,7 @@
 """What a library says of a fault never reaches a client: for each kind there is a sentence of our own."""
 
+import json
+
 import pytest
 import re2
 import yaml
@@ -7,6 +9,7 @@ from jinja2 import UndefinedError
 from jsonschema import Draft202012Validator, SchemaError
 from jsonschema.exceptions import best_match
 
+from apps.system.api.fields import Input
 from apps.system.json_schema import check_schema, faults_in
 from apps.system.linear_regex import FAULTS, BadPattern, compiled, reason
 from apps.system.yaml_problems import PROBLEMS, problem_of
@@ -114,6 +117,49 @@ def test_a_cron_expression(cron, expected):
     with pytest.raises(BadCron) as refused:
         times(cron, "UTC", datetime.now(UTC))
     assert expected in refused.value.text
+
+
+SAYS_NOTHING = ("valid boolean", "valid string", "dictionary", "list of items", "datetime", "No data", "date/time")
+
+
+def every_input(shape=Input):
+    return [each for found in shape.__subclasses__() for each in (found, *every_input(found))]
+
+
+def with_children(field):
+    return [field, *(with_children(field.child) if hasattr(field, "child") else ())]
+
+
+def test_each_field_says_what_to_send():
+    shapes = every_input()
+    assert len(shapes) > 20
+    fields = [each for shape in shapes for field in shape().fields.values() for each in with_children(field)]
+    for field in [shape() for shape in shapes] + fields:
+        told = [field.error_messages.get(code, "") for code in ("invalid", "not_a_list", "not_a_dict", "date")]
+        assert not [text for text in told for word in SAYS_NOTHING if word in text], field
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "sentence"),
+    [
+        ({"check_mode": "true"}, "check_mode", "Give true or false, without quotes."),
+        ({"hostname": 1}, "hostname", "Give a string."),
+        ({"tags": "web"}, "tags", "Give a list, in square brackets."),
+        ({"tags": [1]}, "tags.0", "Give a string."),
+        ({"expires_at": "0000-01-01"}, "expires_at", "Give a time in ISO 8601, such as 2026-11-23T20:31:43Z."),
+        ({"expires_at": "0001-01-01T00:00:00+01:00"}, "expires_at", "Give a time in ISO 8601, such as"),
+        ([], "body", "Give an object, in curly brackets."),
+        (None, "body", "Give an object, in curly brackets."),
+    ],
+)
+def test_a_body(api, alice, body, field, sentence):
+    answer = api(alice).post("/v1/servers", json.dumps(body), content_type="application/json").json()
+    assert answer["details"][field][0].startswith(sentence)
+
+
+def test_a_time_in_a_query(api, alice):
+    answer = api(alice).get("/v1/servers?created_after=tomorrow").json()
+    assert answer["details"] == {"created_after": ["Give a time in ISO 8601, such as 2026-11-23T20:31:43Z."]}
 
 
 def test_what_the_rest_framework_refuses(api, alice):

@@ -31,6 +31,8 @@ def change_server(
     Raises NotFound, ExpiryPassed, LeavingAlready.
     """
     server = locked_server(server_id)
+    if isinstance(protected, Unchanged) and isinstance(expires_at, Unchanged):
+        return server
     if server.status == Server.Status.DELETING:
         raise LeavingAlready(hostname=server.hostname)
     if not isinstance(expires_at, Unchanged) and expires_at != server.expires_at:

@@ -16,6 +16,12 @@ from apps.system.errors import MAX_FAULTS, NotFound
 CONTROL = "Must not contain control characters."
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 MAX_VALUES = 5000  # in one object of anything, keys not counted
+# What to send, where the REST framework says only what is wrong, in words of Python.
+TEXT = "Give a string."
+BOOLEAN = "Give true or false, without quotes."
+TIME = "Give a time in ISO 8601, such as 2026-11-23T20:31:43Z."
+ARRAY = "Give a list, in square brackets."
+OBJECT = "Give an object, in curly brackets."
 
 
 def has_control(text: str, allowed: str = "") -> bool:
@@ -29,6 +35,7 @@ class StrictString(serializers.CharField):
     `rule` is what its validators ask for, in words of JSON Schema, for the API's own schema.
     """
 
+    default_error_messages = {"invalid": TEXT}
     allowed = ""
     described = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
@@ -57,6 +64,8 @@ class MultilineString(StrictString):
 class UTCDateTime(serializers.DateTimeField):
     """An ISO 8601 time; one without an offset is UTC, parts of a second are dropped."""
 
+    default_error_messages = dict.fromkeys(("invalid", "date", "make_aware", "overflow"), TIME)
+
     def to_internal_value(self, data: Any) -> datetime:
         """Return the time. Raises ValidationError."""
         return super().to_internal_value(data).replace(microsecond=0)
@@ -64,6 +73,8 @@ class UTCDateTime(serializers.DateTimeField):
 
 class StrictBoolean(serializers.BooleanField):
     """A JSON true or false, nothing that merely looks like one."""
+
+    default_error_messages = {"invalid": BOOLEAN}
 
     def to_internal_value(self, data: Any) -> bool:
         """Return the flag as it came. Raises ValidationError."""
@@ -84,6 +95,8 @@ class Choice(serializers.ChoiceField):
 
 class List(serializers.ListField):
     """A JSON array, of at most 1000 items by default; a longer one is refused before its items are validated."""
+
+    default_error_messages = {"not_a_list": ARRAY}
 
     def __init__(self, **options: Any):
         options.setdefault("max_length", 1000)
@@ -121,6 +134,8 @@ class StrictObject(serializers.DictField):
     Its texts may hold line breaks and tabs, no other control characters.
     """
 
+    default_error_messages = {"not_a_dict": OBJECT}
+
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Return the object as it came. Raises ValidationError."""
         if not isinstance(data, dict):
@@ -150,6 +165,12 @@ def check_values(value: Any) -> None:
 
 class Input(serializers.Serializer):
     """A request body: every field that is not declared is refused, so that a typo never acts."""
+
+    default_error_messages = {"invalid": OBJECT}
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """Treat null as what it is: no object."""
+        return super().validate_empty_values("null" if data is None else data)
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Return the values. Raises ValidationError naming unknown fields together with the invalid ones."""

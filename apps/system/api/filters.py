@@ -13,11 +13,14 @@ from django.db.models.functions import Lower
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import FilterSet
 
+from apps.system.api.fields import TIME
 from apps.system.choices import not_one_of
 
 
 class UTCDateTimeField(IsoDateTimeField):
     """A time in UTC; one that has no place in UTC's calendar is refused."""
+
+    default_error_messages = {"invalid": TIME}
 
     def to_python(self, value: Any) -> datetime | None:
         """Return the time. Raises ValidationError."""
