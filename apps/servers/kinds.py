@@ -3,7 +3,7 @@
 from typing import Any
 
 from apps.operations.registry import OperationKind
-from apps.servers.api.serializers import creation, deletion, switching
+from apps.servers.api.serializers import creation, deletion, listing, switching
 from apps.servers.handlers import create as create_handlers
 from apps.servers.handlers import delete as delete_handlers
 from apps.servers.handlers import drift as drift_handlers
@@ -81,6 +81,7 @@ KINDS = [
         run=list_handlers.list_servers,
         deadline_seconds=60,
         submit=list_step.submit_list,
+        validate_input=listing,
         permission="server_read",
         compensation=lambda result, given: None,
     ),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 from apps.workflows.definition import Definition, StepDefinition
-from apps.workflows.errors import ExpressionError
-from apps.workflows.step_graph import StepGraph, is_in_progress
+from apps.workflows.errors import BadLimit, ExpressionError
+from apps.workflows.expressions import evaluate
+from apps.workflows.step_graph import MAX_ITEMS, StepGraph, is_in_progress
 
 
 class ConcurrencyLimits:
@@ -32,6 +35,26 @@ class ConcurrencyLimits:
     def limit(self, of: StepDefinition | Definition) -> int:
         """Return how many operations may run at once; one where the expression for it fails."""
         try:
-            return self.graph.max_parallel(of)
+            return max_parallel(of, self.graph.given)
         except ExpressionError:
             return 1
+
+
+def max_parallel(of: StepDefinition | Definition, given: Mapping[str, Any]) -> int:
+    """Return how many operations of a step, or of the workflow, may run at once. Raises ExpressionError."""
+    if of.max_parallel is None:
+        return MAX_ITEMS * MAX_ITEMS
+    maximum = evaluate(of.max_parallel, given)
+    if not isinstance(maximum, int) or isinstance(maximum, bool) or maximum < 1:
+        raise ExpressionError(f"max_parallel: {of.max_parallel} is {maximum!r}, no whole number from 1")
+    return maximum
+
+
+def refuse_bad_limits(definition: Definition, given: Mapping[str, Any]) -> None:
+    """Refuse parameters of which an expression makes no limit. Raises BadLimit."""
+    for of in (definition, *definition.steps):
+        if isinstance(of.max_parallel, str):
+            try:
+                max_parallel(of, given)
+            except ExpressionError as error:
+                raise BadLimit(what=error, field="parameters") from error

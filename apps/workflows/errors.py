@@ -56,6 +56,12 @@ class BadStepInput(Invalid):
     message = "Step {step} ({uses}) would be refused: {what}"
 
 
+class BadLimit(Invalid):
+    """A `max_parallel` is no whole number from 1 with these parameters."""
+
+    message = "With these parameters there is no limit: {what}."
+
+
 class TooManyOperations(Invalid):
     """A workflow would stand for too many operations."""
 
@@ -102,6 +108,12 @@ class NothingToApprove(Conflict):
     """No step of the workflow waits for an approval."""
 
     message = "Workflow {workflow} does not wait for an approval."
+
+
+class NotWaiting(Conflict):
+    """Steps wait for an approval, but not the one that the request names."""
+
+    message = "Step {step} does not wait for an approval; what does: {steps}."
 
 
 class SeveralApprovals(Invalid):

@@ -112,15 +112,6 @@ class StepGraph:
         """Tell whether the step can never begin, for something that it needs to fail has ended well."""
         return self._met[step.name].unneeded
 
-    def max_parallel(self, of: StepDefinition | Definition) -> int:
-        """Return how many operations of a step, or of the workflow, may run at once. Raises ExpressionError."""
-        if of.max_parallel is None:
-            return MAX_ITEMS * MAX_ITEMS
-        maximum = evaluate(of.max_parallel, self.given)
-        if not isinstance(maximum, int) or isinstance(maximum, bool) or maximum < 1:
-            raise ExpressionError(f"max_parallel: {of.max_parallel} is {maximum!r}, no whole number from 1")
-        return maximum
-
     def _look_at(self, step: StepDefinition) -> None:
         """Work out how the step stands, those that it needs having been looked at."""
         met = self._met[step.name] = self._readiness(step)

@@ -1,5 +1,6 @@
 """A new operator's walk in the browser: from the login to a server on this machine with redis on it, which answers."""
 
+import json
 import re
 import socket
 
@@ -17,10 +18,11 @@ PATIENCE = 300_000  # apt fetches packages
 
 
 @pytest.fixture
-def page(chromium, tmp_path):
+def page(chromium, package_proxy, tmp_path):
     """A page of a service that has the container engine; what it made there is removed afterwards."""
     engine = usable_engine()
-    with serving(tmp_path, **engine_settings(engine)) as address:
+    sources = json.dumps({"proxy": package_proxy})
+    with serving(tmp_path, TASKSERV_PACKAGE_SOURCES=sources, **engine_settings(engine)) as address:
         context = chromium.new_context(base_url=address, reduced_motion="reduce")
         try:
             page = context.new_page()

@@ -107,6 +107,20 @@ def test_it_begins_a_long_log_before_it_has_read_all_of_it(node):
     assert (last.data["seq"], end.name) == (20_000, "end")
 
 
+@pytest.mark.parametrize("path", ["/v1/operations/{}/events", "/v1/events?operation={}"])
+def test_it_ends_when_its_operation_is_deleted(path, node):
+    operation = node.submit()
+    node.log(operation, "one")
+    path = path.format(operation.pk)
+    with node.follow(path) as stream:
+        stream.next()
+        time.sleep(1)
+        Operation.objects.filter(pk=operation.pk).delete()
+        assert "end" not in [message.name for message in stream.rest()]
+    with node.follow(path) as again:
+        assert again.status == 404
+
+
 def test_many_streams_hold_no_thread_and_get_each_line_in_time(node):
     operation = node.submit()
     with ExitStack() as stack:

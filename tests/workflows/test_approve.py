@@ -99,6 +99,13 @@ def test_it_asks_for_the_permission_of_the_definition(begin, api, olga, root):
     assert api(root).post(f"/v1/workflows/{operation['id']}/approve", {}).status_code == 200
 
 
+def test_it_names_the_steps_that_wait_where_another_is_meant(begin, api, olga):
+    path = f"/v1/workflows/{begin()['id']}/approve"
+    body = refused(api(olga).post(path, {"step": "b"}), 409)
+    assert body["message"] == "Step b does not wait for an approval; what does: ask."
+    assert api(olga).post(path, {"step": "ask"}).status_code == 200
+
+
 def test_it_is_decided_once(begin, api, olga, root):
     operation = begin()
     assert api(olga).post(f"/v1/workflows/{operation['id']}/approve", {}).status_code == 200

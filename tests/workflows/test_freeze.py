@@ -68,7 +68,8 @@ def test_it_is_overridden_with_a_reason_that_is_logged(freeze, plain, api, alice
     run_one(operation["id"])
     path = f"/v1/workflows/{operation['id']}/override-freeze"
     refused(api(dora).post(path, {"reason": "now"}), 403)
-    refused(api(alice).post(path, {}), 400, field="reason")
+    for body in ({}, {"reason": ""}, {"reason": " "}, {"reason": "\u3000\u200b"}):
+        refused(api(alice).post(path, body), 400, field="reason")
     assert api(alice).post(path, {"reason": "an outage"}).status_code == 200
     run_worker()
     assert ended(operation) == ("completed", None)

@@ -67,6 +67,23 @@ def test_a_workflow_inside_that_could_not_run_is_told(post, define, account, cha
     assert not Workflow.objects.exists()
 
 
+@pytest.mark.parametrize("value", ["many", 0, 1.5, None, True])
+@pytest.mark.parametrize("where", ["workflow", "step", "inside"])
+def test_a_limit_that_is_none_is_told(post, define, workspace, where, value):
+    limit = {"max_parallel": "{{ parameters.limit }}"}
+    define(
+        "inner",
+        parameters={"properties": {"limit": {}}},
+        steps=[step("a", **(limit if where == "step" else {}))],
+        **(limit if where != "step" else {}),
+    )
+    inside = {"name": "run", "workflow": "inner", "with": {"limit": value}}
+    define("outer", steps=[inside])
+    answer = refused(post("outer") if where == "inside" else post("inner", {"limit": value}), 400, field="parameters")
+    assert f"{{{{ parameters.limit }}}} is {value!r}, no whole number from 1" in answer["message"]
+    assert not Workflow.objects.exists()
+
+
 def test_a_preview_has_the_price_of_workflows_inside(post, define, account):
     define("outer", steps=[BATCH])
     single = post("servers_create", BATCH["with"], check_mode=True).json()["result"]

@@ -2,6 +2,8 @@
 
 import tracemalloc
 
+from apps.operations.registry import kinds
+from apps.workflows.definition import APPROVE, RUN, WAIT
 from apps.workflows.models import Workflow, WorkflowDefinition
 from tests.refusals import refused
 
@@ -76,6 +78,15 @@ def test_a_workflow_that_gets_to_itself_by_an_expression_is_refused_when_it_gets
     run_worker()
     error = caller.get(f"/v1/operations/{operation['id']}").json()["error"]
     assert "cannot run as a step of itself" in error
+
+
+def test_every_kind_refuses_an_input_that_it_does_not_know(api, alice, workspace):
+    for name, kind in kinds().items():
+        if kind.submit and name not in (RUN, APPROVE, WAIT):
+            text = f"title: T\nsteps:\n  - {{name: a, uses: {name}, with: {{typo: 1}}}}\n"
+            answer = api(alice).post("/v1/workflows/definitions", {"name": "mine", "text": text})
+            [told] = refused(answer, 400, field="text")["details"]["text"]
+            assert "typo" in told or "nothing else" in told, name
 
 
 def test_it_takes_so_many_types_and_no_more(api, alice, monkeypatch):

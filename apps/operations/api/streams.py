@@ -51,7 +51,7 @@ class EventViewSet(APIViewSet):
     permissions = {"stream": READ}
 
     @extend_schema(
-        responses={(200, messages.MEDIA_TYPE): messages.SCHEMA, 429: ErrorOut},
+        responses={(200, messages.MEDIA_TYPE): messages.SCHEMA, 404: ErrorOut, 429: ErrorOut},
         operation_id="events_stream",
         tags=["operations"],
         parameters=[
@@ -70,6 +70,8 @@ class EventViewSet(APIViewSet):
         """
         query = request.query_params
         filters = Filters(query.get("workspace", ""), query.get("kind", ""), operation_of(query.get("operation")))
+        if filters.operation:
+            services.operation_for(request.user, filters.operation)
         return responses.follow_all(request.user, filters, last_event_id(request), self.is_allowed(request))
 
     def is_allowed(self, request: Any) -> Any:

@@ -89,14 +89,14 @@ class ChangeTracker:
 
     # ── single operations ─────────────────────────────────────────────────────────────────────────────────────────────
     def changed_wait_statuses(self, ids: set[UUID]) -> dict[UUID, WaitStatus]:
-        """Return what has changed in what the operations wait for; those that are gone count as ended."""
+        """Return what has changed in what the operations wait for; `GONE` for one that was deleted."""
         before, self.rows = self.rows, {}
         for batch in queries.batches(ids):
             columns = ("pk", "status", "due_at", "lease_owner", "status_message", "updated_at")
             rows = Operation.objects.filter(pk__in=batch).order_by().values_list(*columns)
             self.rows.update((row[0], row) for row in rows)
         changed = {pk for pk, row in self.rows.items() if before.get(pk) != row} | self.next_due()
-        found = {pk: WaitStatus(True, 0, b"") for pk in ids - self.rows.keys()}
+        found = dict.fromkeys(ids - self.rows.keys(), queries.GONE)
         for batch in queries.batches(changed):
             found |= queries.wait_statuses(batch)
         fresh = {pk: wait_status for pk, wait_status in found.items() if self.wait_statuses.get(pk) != wait_status}

@@ -80,16 +80,15 @@ class Feed:
                 follower.take((sys.maxsize, text), len(text))
 
     def deliver_wait_statuses(self, wait_statuses: dict[UUID, WaitStatus]) -> None:
-        """Deliver what operations wait for now, or that they have ended."""
-        for follower in self.of_kind(OperationFollower):
+        """Deliver what operations wait for now, or that they have ended or were deleted."""
+        for follower in self.of_kind(Follower):
             if wait_status := wait_statuses.get(follower.operation):
-                follower.take(wait_status, len(wait_status.text))
+                follower.take_wait_status(wait_status)
 
     def begin(self, new: list[Follower], watermark: int, wait_statuses: dict[UUID, WaitStatus]) -> None:
         """Start new followers."""
         for follower in new:
-            operation = follower.operation if isinstance(follower, OperationFollower) else None
-            follower.begin(watermark, wait_statuses.get(operation) if operation else None)
+            follower.begin(watermark, wait_statuses.get(follower.operation) if follower.operation else None)
 
     def of_kind(self, kind: type[Follower]) -> list[Any]:
         """Return the followers of a kind."""
@@ -152,7 +151,7 @@ class Feed:
             tracker.poll_states()
         else:
             tracker.forget_states()
-        ids = {follower.operation for follower in self.of_kind(OperationFollower)}
+        ids = {follower.operation for follower in self.of_kind(Follower) if follower.operation}
         if wait_statuses := tracker.changed_wait_statuses(ids):
             self.loop.call_soon_threadsafe(self.deliver_wait_statuses, wait_statuses)
 

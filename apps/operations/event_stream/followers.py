@@ -28,6 +28,8 @@ MAX_WAITING_BYTES = 1024 * 1024
 class Follower:
     """Sends what is stored, then what is new, until the client leaves, reads too slowly, or may not read any more."""
 
+    operation: UUID | None = None
+
     def __init__(self, feed: Feed, exchange: Exchange, is_allowed: Callable[[], bool]):
         self.feed, self.exchange, self.is_allowed = feed, exchange, is_allowed
         self.begun = False
@@ -41,8 +43,12 @@ class Follower:
         """Start: everything after the line `watermark` is queued from now on."""
         self.begun, self.watermark = True, watermark
         if wait_status is not None:
-            self.parts.append(wait_status)
+            self.take_wait_status(wait_status)
         self.exchange.news.set()
+
+    def take_wait_status(self, wait_status: WaitStatus) -> None:
+        """Queue what the operation waits for now, or that it has ended."""
+        self.take(wait_status, len(wait_status.text))
 
     def take(self, part: Any, size: int) -> None:
         """Queue something to be sent."""
@@ -159,13 +165,27 @@ class OperationFollower(Follower):
 
 
 class SharedFollower(Follower):
-    """Follows all operations that pass its filters: their states and their logs."""
+    """Follows all operations that pass its filters: their states and their logs.
+
+    It ends where the one operation of its filters is deleted.
+    """
 
     def __init__(
         self, feed: Feed, exchange: Exchange, is_allowed: Callable[[], bool], filters: Filters, after: int | None
     ):
         super().__init__(feed, exchange, is_allowed)
         self.filters, self.after = filters, after
+        self.operation = filters.operation
+        self.is_gone = False
+
+    def take_wait_status(self, wait_status: WaitStatus) -> None:
+        """Notice that the operation was deleted."""
+        self.is_gone = wait_status == queries.GONE
+        self.exchange.news.set()
+
+    def has_ended(self) -> bool:
+        """Tell whether the operation was deleted."""
+        return self.is_gone
 
     async def stored(self) -> AsyncIterator[bytes]:
         """Yield the lines since the client left off, the states of their operations, then of what is unfinished."""

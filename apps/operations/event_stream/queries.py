@@ -80,6 +80,9 @@ class WaitStatus:
     text: bytes
 
 
+GONE = WaitStatus(True, 0, b"")  # of an operation that was deleted
+
+
 def lines(events: QuerySet[Event]) -> list[Line]:
     """Render lines of logs, a chunk at most."""
     context = ("id", "seq", "operation_id", "operation__workspace__name", "operation__kind")

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from apps.servers.hostnames import RULE, reserved_as
 from apps.servers.models import HOSTNAME, Drift, Server
-from apps.system.api.fields import Input, List, MultilineString, StrictBoolean, StrictString, UTCDateTime
+from apps.system.api.fields import EmptyBody, Input, List, MultilineString, StrictBoolean, StrictString, UTCDateTime
 
 MAX_USER_DATA = 16 * 1024
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=@-]{0,62}")
@@ -173,6 +173,12 @@ def deletion(given: dict[str, Any]) -> dict[str, Any]:
     serializer = ServerDelete(data=given)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
+
+
+def listing(given: dict[str, Any]) -> dict[str, Any]:
+    """Refuse whatever is given to a listing, which takes nothing. Raises ValidationError."""
+    EmptyBody(data=given).is_valid(raise_exception=True)
+    return {}
 
 
 def switching(given: dict[str, Any]) -> dict[str, Any]:

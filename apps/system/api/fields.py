@@ -54,6 +54,20 @@ class StrictString(serializers.CharField):
         return data
 
 
+class Sentence(StrictString):
+    """A text for people, such as a name or a reason: at least one of its characters can be seen."""
+
+    invisible = r"\x00-\x20\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
+    described = rf"^[^\x00-\x1f\x7f-\x9f]*[^{invisible}][^\x00-\x1f\x7f-\x9f]*$"
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the string as it came. Raises ValidationError."""
+        text = super().to_internal_value(data)
+        if not re.match(self.described, text):
+            self.fail("blank")
+        return text
+
+
 class MultilineString(StrictString):
     """A JSON string of several lines; tabs may be in it too."""
 

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from apps.system.api.fields import EmptyBody, Input, StrictString, UTCDateTime, check_id, valid
+from apps.system.api.fields import EmptyBody, Input, Sentence, StrictString, UTCDateTime, check_id, valid
 from apps.system.api.filters import ListFilters, RelatedNameFilter
 from apps.system.api.idempotency import idempotent
 from apps.system.api.views import ListViewSet
@@ -21,7 +21,7 @@ class FreezeCreate(Input):
     """A freeze window to be created."""
 
     workspace = StrictString()
-    reason = StrictString(help_text="Why; shown where the window holds a workflow.")
+    reason = Sentence(help_text="Why; shown where the window holds a workflow.")
     starts_at = UTCDateTime(required=False, help_text="When it begins; now unless given.")
     ends_at = UTCDateTime(help_text="When it ends.")
 

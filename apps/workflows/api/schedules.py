@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from apps.operations.api.serializers import OperationOut, answer
-from apps.system.api.fields import Choice, EmptyBody, Input, StrictObject, StrictString, check_id, valid
+from apps.system.api.fields import Choice, EmptyBody, Input, Sentence, StrictObject, StrictString, check_id, valid
 from apps.system.api.filters import ListFilters, RelatedNameFilter
 from apps.system.api.idempotency import idempotent
 from apps.system.api.views import ListViewSet
@@ -23,7 +23,7 @@ class ScheduleCreate(Input):
     """A schedule to be created."""
 
     workspace = StrictString()
-    name = StrictString(max_length=64, help_text="A name that no other schedule of the workspace has.")
+    name = Sentence(max_length=64, help_text="A name that no other schedule of the workspace has.")
     workflow_type = StrictString(max_length=64)
     parameters = StrictObject(default=dict)
     cron = StrictString(max_length=128)
@@ -34,7 +34,7 @@ class ScheduleCreate(Input):
 class ScheduleChange(Input):
     """What of a schedule can be changed; what is left out stays."""
 
-    name = StrictString(max_length=64, required=False)
+    name = Sentence(max_length=64, required=False)
     parameters = StrictObject(required=False)
     cron = StrictString(max_length=128, required=False)
     time_zone = StrictString(max_length=64, required=False)

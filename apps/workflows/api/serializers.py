@@ -8,7 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.operations.models import Operation
-from apps.system.api.fields import Input, List, MultilineString, StrictBoolean, StrictObject, StrictString
+from apps.system.api.fields import Input, List, MultilineString, Sentence, StrictBoolean, StrictObject, StrictString
 from apps.workflows.definition import MAX_BYTES
 from apps.workflows.definition_schema import NAME
 from apps.workflows.models import Step, WorkflowDefinition
@@ -35,20 +35,20 @@ class WorkflowSubmit(Input):
 class WorkflowCreate(WorkflowSubmit):
     """A workflow to be run, with all that can be chosen."""
 
-    override_freeze = StrictString(required=False, help_text="Begin in spite of a freeze window, for this reason.")
+    override_freeze = Sentence(required=False, help_text="Begin in spite of a freeze window, for this reason.")
 
 
 class Decision(Input):
     """The body of an approval or a rejection; it may be left out."""
 
-    comment = StrictString(required=False, max_length=1000, help_text="Why; it is logged.")
+    comment = Sentence(required=False, max_length=1000, help_text="Why; it is logged.")
     step = StrictString(required=False, help_text="The step that waits, where several do.")
 
 
 class Reason(Input):
     """The reason for an intervention; it is logged."""
 
-    reason = StrictString(help_text="Why; it is logged.")
+    reason = Sentence(help_text="Why; it is logged.")
 
 
 class Resume(Input):
@@ -58,7 +58,7 @@ class Resume(Input):
     skip = List(
         child=StrictString(), required=False, max_length=2000, help_text="The names of the steps to be left out."
     )
-    reason = StrictString(required=False, help_text="Why; it is logged.")
+    reason = Sentence(required=False, help_text="Why; it is logged.")
 
 
 class WorkflowOut(serializers.ModelSerializer):

@@ -17,7 +17,7 @@ from apps.system.permissions import full_name
 from apps.system.redaction import redact_text
 from apps.workflows.definition import APPROVE, StepDefinition
 from apps.workflows.definition_schema import APPROVE as SHAPE
-from apps.workflows.errors import NothingToApprove, OwnApproval, SeveralApprovals
+from apps.workflows.errors import NothingToApprove, NotWaiting, OwnApproval, SeveralApprovals
 from apps.workflows.models import Step
 from apps.workflows.progress import Decision, progress_of
 from apps.workflows.services.log_lines import append_line
@@ -63,14 +63,17 @@ def decide(*, workflow: Operation, actor: User, approve: bool, comment: str = ""
     """Approve or reject what a workflow waits for, and return the workflow's operation.
 
     Whoever submitted it may not approve, unless the definition says so, but may reject. Raises NothingToApprove,
-    SeveralApprovals, Forbidden, OwnApproval.
+    NotWaiting, SeveralApprovals, Forbidden, OwnApproval.
     """
-    waiting = approvals_of(workflow).filter(**({"name": step} if step else {}))
-    steps = list(waiting[:2])
-    if not steps:
+    waiting = approvals_of(workflow)
+    steps = list(waiting.filter(name=step) if step else waiting[:2])
+    named = ", ".join(waiting.values_list("name", flat=True)[:20])
+    if not named:
         raise NothingToApprove(workflow=workflow.pk)
+    if not steps:
+        raise NotWaiting(step=step, steps=named)
     if len(steps) > 1:
-        raise SeveralApprovals(steps=", ".join(waiting.values_list("name", flat=True)[:20]), field="step")
+        raise SeveralApprovals(steps=named, field="step")
     operation = Operation.objects.unfinished().select_for_update().filter(pk=steps[0].operation_id).first()
     if operation is None or "decision" in progress_of(operation):
         raise NothingToApprove(workflow=workflow.pk)

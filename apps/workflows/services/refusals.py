@@ -7,6 +7,7 @@ from typing import Any
 
 from apps.operations.registry import OperationKind
 from apps.system.errors import DomainError, Invalid
+from apps.workflows.concurrency import refuse_bad_limits
 from apps.workflows.definition import RUN
 from apps.workflows.errors import BadStepInput, Recursion
 from apps.workflows.foreseen import foreseen
@@ -58,12 +59,13 @@ def inside(input: Mapping[str, Any], workspace: Workspace, path: Path) -> tuple[
     """Return the definition of a workflow inside another, and what it is given; None while that is not known.
 
     What it changes or deletes is looked at when it begins, for an earlier step may make it. Raises Recursion,
-    UnknownWorkflowType, BadDefinition, BadParameters.
+    UnknownWorkflowType, BadDefinition, BadParameters, BadLimit.
     """
     type = input["workflow_type"]
     if type in path:
         raise Recursion(type=type, path=" → ".join([*path, type]))
     found = definition_for(type, workspace)
     values = complete(type, found.definition.parameters, input.get("parameters") or {})
-    known = found.definition.effect not in ("change", "delete")
-    return found, {"parameters": values, "existing": None} if known else None
+    given = {"parameters": values, "existing": None}
+    refuse_bad_limits(found.definition, given)
+    return found, given if found.definition.effect not in ("change", "delete") else None

@@ -11,6 +11,7 @@ from apps.accounts.models import User
 from apps.operations import services as operations
 from apps.operations.models import Operation
 from apps.system.work_limit import limited_work
+from apps.workflows.concurrency import refuse_bad_limits
 from apps.workflows.definition import RUN, Definition
 from apps.workflows.errors import Recursion, TargetExists, TargetMissing
 from apps.workflows.expressions import evaluate
@@ -90,8 +91,9 @@ def submit_workflow(
 def subject(
     type: str, found: Found, workspace: Workspace, parameters: Mapping[str, Any], existing: Any
 ) -> dict[str, Any]:
-    """Return what a preview is about. Raises TooManyOperations, BadStepInput, TooManySecrets."""
+    """Return what a preview is about. Raises BadLimit, TooManyOperations, BadStepInput, TooManySecrets."""
     given = {"parameters": parameters, "existing": existing}
+    refuse_bad_limits(found.definition, given)
     facts = {"type": type, "source": found.source, "definition": found.definition, "workspace": workspace}
     facts["operations"] = foreseen(found.definition, given)
     facts["secrets"] = secrets_given(found.definition, given, refuse_many=True)

@@ -8,6 +8,7 @@ import pytest
 
 from apps.servers.models import Server
 from tests.providers.clouds import on_stages
+from tests.providers.clouds.local import gateway
 from tests.providers.test_every_driver.patience import until
 from tests.ssh import Client
 
@@ -95,11 +96,13 @@ def test_it_carries_out_user_data(api, alice, body, run_worker, ssh):
     assert ssh.run(server, "cat /root/written") == "hello"
 
 
-def test_packages_can_be_installed_on_it(machine, ssh):
+def test_packages_can_be_installed_on_it(machine, packages, stage, ssh):
     server = machine()
+    proxy = f"http://{gateway(stage.engine)}:{packages}"
+    ssh.run(server, f"echo 'Acquire::http::Proxy \"{proxy}\";' >/etc/apt/apt.conf.d/proxy")
     update = "apt-get update -qq -o APT::Update::Error-Mode=any"
     if ssh.tried(server, update, seconds=120).returncode:
-        pytest.skip("no mirror of Debian's archive can be reached from a container")
+        pytest.skip("no mirror of Debian's archive can be reached from this machine")
     ssh.run(server, "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends hello", seconds=120)
     assert ssh.run(server, "hello") == "Hello, world!"
 
