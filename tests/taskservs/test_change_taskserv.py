@@ -5,7 +5,8 @@ import pytest
 from apps.operations import registry
 from apps.operations.models import Operation
 from apps.servers.models import Server
-from apps.taskservs.models import Installation, Taskserv
+from apps.system.encryption import unseal
+from apps.taskservs.models import AnsibleRun, Installation, Taskserv
 from apps.taskservs.services import credentials
 from tests.refusals import refused
 
@@ -267,3 +268,12 @@ def test_a_workflow_rolls_a_change_back_by_its_kind(alice, install, web_01, web_
     run_worker()
     assert Taskserv.objects.get().config == {"port": 6380}
     assert members(id) == [("web-01", "primary", 0, "running")]
+
+
+# ── on real machines ──────────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_check_on_a_real_machine_asks_ansible_for_no_play_without_servers(install, step, change, web_01):
+    id = install("redis")
+    Server.objects.filter(pk=web_01.pk).update(emulated=False)
+    run = AnsibleRun.objects.get(operation=step(change(id, config={"maxmemory": "64mb"}, check_mode=True)))
+    plays = unseal(run.sealed_request, what=run)["plays"]
+    assert [play["server_ids"] for play in plays] == [[web_01.pk]]

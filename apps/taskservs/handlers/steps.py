@@ -38,12 +38,17 @@ def wait_for_others(context: Context) -> Wait | None:
     return Wait(TURN_SECONDS, message=note, queued=True) if holder else None
 
 
+def with_hosts(phases: list[Phase]) -> list[Phase]:
+    """Leave out the plays that have no servers, which Ansible refuses; the phases keep their places."""
+    return [[play for play in phase if play.hosts] for phase in phases]
+
+
 def perform(context: Context, phases: list[Phase], *, so_far: Counter) -> Wait | None:
     """Take one step towards phases of plays being done, one phase after the other; None when they are.
 
     Raises ServerNotRunning, Refused, Retry.
     """
-    phases = [[play for play in phase if play.hosts] for phase in phases]
+    phases = with_hosts(phases)
     hosts = [server for phase in phases for play in phase for server in play.hosts]
     machines.refuse_unless_running(list({server.id: server for server in hosts}.values()))
     if any(machines.is_unreal(server) for server in hosts):
@@ -53,7 +58,7 @@ def perform(context: Context, phases: list[Phase], *, so_far: Counter) -> Wait |
 
 def checked(context: Context, phases: list[Phase]) -> Done | Wait:
     """Answer what would be done, changing nothing."""
-    phases = [phase for phase in phases if any(play.hosts for play in phase)]
+    phases = [phase for phase in with_hosts(phases) if phase]
     hosts = [server for phase in phases for play in phase for server in play.hosts]
     changes: list[dict[str, Any]] = []
     if any(machines.is_unreal(server) for server in hosts):
