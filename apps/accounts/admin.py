@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group
+from django.contrib.auth.hashers import is_password_usable
+from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, ManyToManyField, Q, QuerySet
 from django.http import HttpRequest
@@ -21,13 +23,66 @@ from apps.accounts.models import User
 from apps.accounts.services import ROLES, end_sessions, exceeds, grantable_groups, grantable_permissions
 from apps.system.admin import ago, badge, list_of
 from apps.system.admin.bounded_search import BoundedSearch
+from apps.system.admin.forms import NamesChoices
 from apps.system.admin.saved_views import SavedViewsMixin
 
 admin.site.unregister(Group)
 # What the framework calls groups are the roles. This changes words only, and no migration.
 Group._meta.verbose_name, Group._meta.verbose_name_plural = "role", "roles"
 
+HELP_TEXTS = {
+    "username": "Letters, digits and @ . + - _, 150 at most.",
+    "is_active": "Off: the user cannot log in, and all sessions and tokens end.",
+    "is_superuser": "May do everything, whatever the roles.",
+}
 WHAT_ROLES_GIVE = "A user may do what any of them allows."
+
+
+class PasswordState(forms.Widget):
+    """Whether a user has a password, and the way to another one; nothing of its hash."""
+
+    read_only = True
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        """Show both."""
+        state = "set" if value and is_password_usable(value) else "none, so that the user cannot log in"
+        return format_html('<p>{} · <a href="../password/">Set another one</a></p>', state)
+
+    def id_for_label(self, id_: str) -> str:
+        """Return no id: there is nothing to type."""
+        return ""
+
+
+class UserForm(NamesChoices, UserChangeForm):
+    """A user, to be changed."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        password = self.fields["password"]
+        password.widget, password.help_text = PasswordState(), "Setting another one ends all sessions of the user."
+
+
+class NewUserForm(NamesChoices, UserCreationForm):
+    """A user, to be made."""
+
+
+class RoleForm(NamesChoices, forms.ModelForm):
+    """A role, to be made or changed."""
+
+
+def permission_text(permission: Permission) -> str:
+    """Say what a permission allows, such as `create servers`."""
+    return permission.name.removeprefix("Can ")
+
+
+def permission_field(db_field: ManyToManyField, request: HttpRequest | None, **options: Any) -> Any:
+    """Return a field with one's own permissions, each to be ticked."""
+    if request is None:
+        raise PermissionDenied
+    options["queryset"] = grantable_permissions(signed_in(request)).select_related("content_type").order_by("name")
+    field: Any = db_field.formfield(**options, help_text="", widget=UnfoldAdminCheckboxSelectMultipleWidget)
+    field.label_from_instance = permission_text
+    return field
 
 
 def signed_in(request: HttpRequest) -> User:
@@ -42,7 +97,7 @@ class UserAdmin(SavedViewsMixin, BoundedSearch, DjangoUserAdmin, ModelAdmin):
     """Users; their sessions and tokens die when the password changes or `active` is taken away."""
 
     actions = ["end_all_sessions"]
-    form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
+    form, add_form, change_password_form = UserForm, NewUserForm, AdminPasswordChangeForm
 
     list_display = ("username", "role_names", "state", "seen")
     search_help_text = "Part of the username, the names or the address"
@@ -51,13 +106,7 @@ class UserAdmin(SavedViewsMixin, BoundedSearch, DjangoUserAdmin, ModelAdmin):
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
-        (
-            "What the user may do",
-            {
-                "fields": ("is_active", "groups", "is_superuser", "user_permissions"),
-                "description": "Each role may enter this site, and do here what it may do at all.",
-            },
-        ),
+        ("What the user may do", {"fields": ("is_active", "groups", "is_superuser", "user_permissions")}),
         ("Times", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"fields": ("username", "password1", "password2", "groups")}),)
@@ -83,6 +132,21 @@ class UserAdmin(SavedViewsMixin, BoundedSearch, DjangoUserAdmin, ModelAdmin):
         """Show the groups."""
         return ", ".join(sorted(group.name for group in user.groups.all())) or "-"
 
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Show superuser status, and permissions outside roles, where there are some or may be given."""
+        found = super().get_fieldsets(request, obj)
+        if obj is None or request.user.is_superuser or obj.is_superuser or obj.user_permissions.exists():
+            return found
+        rare = {"is_superuser", "user_permissions"}
+        return [
+            (title, {**about, "fields": tuple(name for name in about["fields"] if name not in rare)})
+            for title, about in found
+        ]
+
+    def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **options: Any) -> Any:
+        """Say in our words what the switches do."""
+        return super().get_form(request, obj, change=change, help_texts=HELP_TEXTS, **options)
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Leave superuser status, and permissions outside roles, to superusers."""
         own = () if request.user.is_superuser else ("is_superuser", "user_permissions")
@@ -91,7 +155,7 @@ class UserAdmin(SavedViewsMixin, BoundedSearch, DjangoUserAdmin, ModelAdmin):
     def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **options: Any) -> Any:
         """Offer only the roles that give no more than one's own permissions, each to be ticked."""
         if db_field.name != "groups":
-            return super().formfield_for_manytomany(db_field, request, **options)
+            return permission_field(db_field, request, **options)
         options["queryset"] = grantable_groups(signed_in(request)).order_by("name")
         return db_field.formfield(
             **options, label="Roles", help_text=WHAT_ROLES_GIVE, widget=UnfoldAdminCheckboxSelectMultipleWidget
@@ -122,8 +186,10 @@ class UserAdmin(SavedViewsMixin, BoundedSearch, DjangoUserAdmin, ModelAdmin):
 class GroupAdmin(BoundedSearch, DjangoGroupAdmin, ModelAdmin):
     """Roles; the four documented ones stay as they are documented."""
 
+    form = RoleForm
     list_display = ("name", "holders", "allowed")
     search_help_text = "Part of a name"
+    filter_horizontal = ()
     show_facets = admin.ShowFacets.NEVER
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -133,8 +199,10 @@ class GroupAdmin(BoundedSearch, DjangoGroupAdmin, ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Group | None = None) -> Any:
         """Show what a role that cannot be changed allows in words."""
-        fields = ("name", "holders", "allowed") if obj and not self.has_change_permission(request, obj) else None
-        return [(None, {"fields": fields})] if fields else super().get_fieldsets(request, obj)
+        if obj is None:
+            return [(None, {"fields": ("name", "permissions")})]
+        is_open = self.has_change_permission(request, obj)
+        return [(None, {"fields": ("name", "holders", "permissions" if is_open else "allowed")})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> tuple[str, ...]:
         """Let only what the role is be changed."""
@@ -148,16 +216,13 @@ class GroupAdmin(BoundedSearch, DjangoGroupAdmin, ModelAdmin):
     @admin.display(description="allows to")
     def allowed(self, group: Group) -> str:
         """Show what it allows."""
-        return ", ".join(sorted(permission.name.removeprefix("Can ") for permission in group.permissions.all())) or "-"
+        return ", ".join(sorted(map(permission_text, group.permissions.all()))) or "-"
 
     def formfield_for_manytomany(
         self, db_field: ManyToManyField, request: HttpRequest | None = None, **options: Any
     ) -> Any:
-        """Offer only one's own permissions."""
-        field = super().formfield_for_manytomany(db_field, request, **options)
-        if db_field.name == "permissions" and field is not None and request is not None:
-            field.queryset = grantable_permissions(signed_in(request)).select_related("content_type")
-        return field
+        """Offer only one's own permissions, in words."""
+        return permission_field(db_field, request, **options)
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         """Refuse to change a documented role, or a group that gives more than one's own permissions."""

@@ -44,7 +44,7 @@ def in_use() -> list[CloudAccount]:
 
 def name_of(account: CloudAccount) -> str:
     """Name an account, with its workspace when it is for one only."""
-    return f"account {account}" + (f" in {account.workspace}" if account.workspace else "")
+    return f"account {account.identifier}" + (f" in {account.workspace}" if account.workspace else "")
 
 
 CHECKS = [

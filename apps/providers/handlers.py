@@ -138,7 +138,7 @@ def check_account(context: Context) -> Done:
     account = CloudAccount.objects.get(pk=context.params["account"])
     with connected(account) as cloud:
         cloud.check()
-    return Done({"account": str(account), "works": True})
+    return Done({"account": account.identifier, "works": True})
 
 
 def plan_row(account: CloudAccount, plan: base.Plan) -> Plan:

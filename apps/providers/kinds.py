@@ -6,7 +6,7 @@ from apps.providers import handlers, services
 KINDS = [
     OperationKind(
         name=services.REFRESH,
-        title="Read a provider's plans and zones",
+        title="Read the plans and zones of a provider",
         run=handlers.refresh_catalog,
         apply_outcome=services.apply_check_outcome,
         deadline_seconds=300,

@@ -8,10 +8,12 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from apps.providers.registry import title_of
 from apps.system.models import OrderedJSON
 from apps.workspaces.models import Workspace
 
 STALE_AFTER = timedelta(hours=3)
+DEFAULT_NAME = "default"
 
 
 class AccountQuerySet(models.QuerySet):
@@ -79,6 +81,13 @@ class CloudAccount(models.Model):
         ]
 
     def __str__(self) -> str:
+        """Name it for people: `UpCloud`, or `UpCloud/second` where it is not the default one."""
+        title = title_of(self.provider)
+        return title if self.name == DEFAULT_NAME else f"{title}/{self.name}"
+
+    @property
+    def identifier(self) -> str:
+        """Name it for programs."""
         return f"{self.provider}/{self.name}"
 
     @property

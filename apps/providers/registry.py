@@ -32,6 +32,12 @@ def drivers() -> dict[str, DriverInfo]:
     return _drivers()
 
 
+def title_of(provider: str) -> str:
+    """Return a provider's name for people; that of one without a driver is its own."""
+    known = drivers().get(provider)
+    return known.title if known else provider
+
+
 def register_image_builder(provider: str, build: ImageBuilder) -> None:
     """Add the function that builds a provider's machine image.
 

@@ -87,7 +87,7 @@ KINDS = [
     ),
     OperationKind(
         name=drift.COMPARE,
-        title="Compare an account's machines with its servers",
+        title="Compare the machines of an account with its servers",
         run=drift_handlers.compare_servers,
         deadline_seconds=900,
         keep_days=2,

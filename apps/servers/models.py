@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apps.operations.models import Operation
 from apps.providers.models import CloudAccount
+from apps.providers.registry import title_of
 from apps.system.models import OrderedJSON, public_id
 from apps.system.prefix import TextPatternOps
 from apps.workspaces.models import Workspace
@@ -151,6 +152,16 @@ class Server(models.Model):
     def target(self) -> str:
         """The name under which operations hold it."""
         return f"server:{self.id}"
+
+    @property
+    def is_without_machine(self) -> bool:
+        """Tell whether it failed and has no machine, so that it costs nothing."""
+        return self.status == Server.Status.FAILED and (not self.ref or self.drift == Drift.GONE)
+
+    @property
+    def provider_title(self) -> str:
+        """Its provider's name for people."""
+        return title_of(self.provider)
 
 
 class Orphan(models.Model):

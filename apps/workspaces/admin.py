@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from apps.system.admin import Button, ReadOnlyAdmin, ServiceForm, ago, copyable
+from apps.system.admin import Button, ReadOnlyAdmin, ServiceForm, ago, badge, copyable
 from apps.workspaces import services
 from apps.workspaces.models import Workspace
 
@@ -38,7 +38,7 @@ class WorkspaceAdmin(ReadOnlyAdmin):
     add_label = "Add a workspace"
     empty_text = "Servers, services and workflows belong to a workspace."
     first_step = "Add the first one."
-    list_display = ("name", "path", "active", "last_used", "created")
+    list_display = ("name", "path", "state_badge", "last_used", "created")
     search_fields = ("name", "path")
     search_help_text = "Part of a name or path"
     actions = ["activate"]
@@ -47,7 +47,7 @@ class WorkspaceAdmin(ReadOnlyAdmin):
         """Ask for less than is shown afterwards."""
         if obj is None:
             return ("name", "path", "activate")
-        return ("name", "path", "active", "last_used", "created", "public_key")
+        return ("name", "path", "state_badge", "last_used", "created", "public_key")
 
     def has_workspace_create_permission(self, request: HttpRequest) -> bool:
         """Ask for the permission to create workspaces."""
@@ -65,6 +65,11 @@ class WorkspaceAdmin(ReadOnlyAdmin):
             return f"{workspace} is the active workspace now."
 
         self.act_on_each(request, queryset, move, note="Made active.")
+
+    @admin.display(description="state", ordering="active")
+    def state_badge(self, row: Workspace) -> SafeString | str:
+        """Show whether it is the active one."""
+        return badge("active") if row.active else "-"
 
     @admin.display(description="last used", ordering="last_used_at")
     def last_used(self, row: Workspace) -> SafeString | str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Attention:
-    """Something that needs somebody: what, how many, and where it is listed."""
+    """Something that needs somebody: what, how many, 0 for what is one by its name, and where it is listed."""
 
     text: str
     count: int

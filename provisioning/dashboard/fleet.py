@@ -12,6 +12,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from apps.providers.models import CloudAccount, Plan
+from apps.providers.registry import title_of
 from apps.servers.models import Drift, Orphan, Server
 from apps.system.admin import list_of
 from provisioning.dashboard.attention import Attention
@@ -21,13 +22,17 @@ ORDER = [status.value for status in Server.Status]
 
 
 # The groups are those of the index `server_groups`, which holds all that is counted; names come after the counting.
-COUNTS = """
+# Only the few that failed are read for whether they have a machine, which is paid for.
+GROUPS = "workspace_id, account_id, provider, status, drift, size, plan, zone"
+COUNTED = f"{GROUPS}, COUNT(*) AS count, COUNT(CASE WHEN expires_at <= %s THEN 1 END) AS expiring"
+WITH_MACHINE = "COUNT(CASE WHEN ref <> '' AND drift <> 'gone' THEN 1 END)"
+COUNTS = f"""
 SELECT servers.*, workspace.name AS workspace FROM (
-    SELECT workspace_id, account_id, provider, status, drift, size, plan, zone, COUNT(*) AS count,
-    COUNT(CASE WHEN expires_at <= %s THEN 1 END) AS expiring
-    FROM servers_server GROUP BY workspace_id, account_id, provider, status, drift, size, plan, zone
+    SELECT {COUNTED}, COUNT(*) AS paid FROM servers_server WHERE status <> 'failed' GROUP BY {GROUPS}
+    UNION ALL
+    SELECT {COUNTED}, {WITH_MACHINE} AS paid FROM servers_server WHERE status = 'failed' GROUP BY {GROUPS}
 ) AS servers JOIN workspaces_workspace AS workspace ON workspace.id = servers.workspace_id
-"""
+"""  # noqa: S608 - nothing in it comes from outside
 
 
 def panels() -> dict[str, Any]:
@@ -59,7 +64,7 @@ def panels() -> dict[str, Any]:
 def counts() -> list[dict[str, Any]]:
     """Count servers, and those that expire soon, in groups of what the panels tell apart; one query."""
     with connection.cursor() as cursor:
-        cursor.execute(COUNTS, [connection.ops.adapt_datetimefield_value(timezone.now() + SOON)])
+        cursor.execute(COUNTS, [connection.ops.adapt_datetimefield_value(timezone.now() + SOON)] * 2)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -69,7 +74,12 @@ def provider_row(name: str, counts: Counter[str]) -> dict[str, Any]:
     states = [
         (state, counts[state], list_of(Server, provider=name, status__exact=state)) for state in ORDER if counts[state]
     ]
-    return {"name": name, "total": sum(counts.values()), "address": list_of(Server, provider=name), "states": states}
+    return {
+        "name": title_of(name),
+        "total": sum(counts.values()),
+        "address": list_of(Server, provider=name),
+        "states": states,
+    }
 
 
 def money(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -80,13 +90,13 @@ def money(rows: list[dict[str, Any]]) -> dict[str, Any]:
     sums: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
     totals: Counter[str] = Counter()
     unknown = 0
-    for row in rows:
+    for row in (each for each in rows if each["paid"]):
         plan = prices.get((row["account_id"], row["size"] or row["plan"]))
         price = plan.price_in(row["zone"]) if plan else None
         if price is None:
-            unknown += row["count"]
+            unknown += row["paid"]
             continue
-        cents = int(Decimal(price["monthly"]) * 100) * row["count"]
+        cents = int(Decimal(price["monthly"]) * 100) * row["paid"]
         sums[row["workspace"], row["workspace_id"]][price["currency"]] += cents
         totals[price["currency"]] += cents
     workspaces = sorted(sums.items(), key=lambda each: -sum(each[1].values()))
@@ -130,5 +140,5 @@ def of_accounts(*, may_open: bool) -> list[Attention]:
         found.append(Attention(f"orphaned machine{'' if strays == 1 else 's'}", strays, list_of(Orphan)))
     for account in broken:
         address = list_of(CloudAccount).removesuffix("?") if may_open else ""
-        found.append(Attention(f"{account} does not work: {account.problem}", 1, address, "error"))
+        found.append(Attention(f"{account} does not work: {account.problem}", 0, address, "error"))
     return found

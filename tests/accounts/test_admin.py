@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
+from django.urls import reverse
 
 from apps.accounts.models import User
 from tests.conftest import PASSWORD
@@ -129,3 +130,26 @@ def test_it_answers_a_lockout_of_the_api_as_json(api, chief, settings):
     answers = [api().post("/v1/auth/login", wrong) for _ in range(3)]
     assert answers[-1].status_code == 429
     assert answers[-1].json()["error"] == "RATE_LIMITED"
+
+
+def test_an_impossible_role_is_refused_by_naming_those_there_are(chief):
+    client = browser(chief)
+    sent = {"username": "new", "password1": "correct-horse-7", "password2": "correct-horse-7", "groups": ["999"]}
+    html = client.post(reverse("admin:accounts_user_add"), sent).content.decode()
+    assert "999 is not one of admin, developer, operator, viewer." in html and "valid choice" not in html
+
+
+def test_a_user_s_page_tells_that_there_is_a_password_and_nothing_of_its_hash(chief):
+    html = browser(chief).get(page(seeded("olga", "operator"))).content.decode()
+    assert 'set · <a href="../password/">' in html and "pbkdf2" not in html and "salt" not in html
+    assert "Superuser status" not in html
+
+
+def test_a_role_is_made_of_permissions_in_words(chief):
+    client = browser(chief)
+    html = client.get(reverse("admin:auth_group_add")).content.decode()
+    assert "create servers" in html and "Authentication and Authorization" not in html
+    wanted = Permission.objects.get(codename="server_read")
+    client.post(reverse("admin:auth_group_add"), {"name": "watchers", "permissions": [wanted.pk]})
+    assert list(Group.objects.get(name="watchers").permissions.all()) == [wanted]
+    assert "read servers" in client.get(page(Group.objects.get(name="watchers"))).content.decode()

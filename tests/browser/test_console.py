@@ -127,7 +127,7 @@ def test_a_new_operator_walks_from_the_login_to_a_running_server_by_keyboard(vis
     page.locator("#c-check").focus()
     page.keyboard.press("Enter")
     answer = page.locator("#c-checks")
-    answer.get_by_text("would be created at upcloud").wait_for()
+    answer.get_by_text("would be created at UpCloud").wait_for()
     assert re.search(r"web-01 would be created .* costs [\d.]+ EUR a month", answer.inner_text())
     page.get_by_role("button", name="Do it").focus()
     page.keyboard.press("Enter")

@@ -38,7 +38,7 @@ def test_a_check_says_what_would_happen_and_what_it_costs_and_changes_nothing(ol
     run_worker()
     html = olga.get(answer.context["checks_address"]).content.decode()
     said_ = (
-        "</b> would be created at upcloud in de-fra1 with plan 2xCPU-4GB, in workspace production; it costs 28.00 EUR"
+        "</b> would be created at UpCloud in de-fra1 with plan 2xCPU-4GB, in workspace production; it costs 28.00 EUR"
     )
     assert html.count(said_) == 3 and "Together 84.00 EUR a month." in html
     assert not Server.objects.exists()

@@ -54,7 +54,7 @@ def test_it_says_what_the_operation_itself_waits_for_and_until_when(api, alice, 
     runner.run(str(lease.operation_id), lease.fence)
     code, message = why(api(alice), Operation.objects.get(pk=made["id"]))
     assert code == "WAITING"
-    assert "is starting at upcloud/default" in message
+    assert "is starting at UpCloud" in message
 
 
 def test_it_lists_a_retry_with_its_reason(api, alice, body, cloud):

@@ -119,7 +119,7 @@ def test_it_reads_plans_and_zones_through_an_operation(chief, account, run_worke
     client = browser(chief)
     assert "Queued: " in shown_messages(act(client, [account], "read_catalog"))[0]
     assert (
-        "“Read upcloud/default's plans and zones” is under way"
+        "“Read the plans and zones of UpCloud” is under way"
         in shown_messages(act(client, [account], "read_catalog"))[0]
     )
     assert Operation.objects.get().actor == chief

@@ -54,11 +54,11 @@ def test_it_compares_the_cheapest_plans_of_a_size_in_their_cheapest_zones(offers
     answer = browser(seeded("viv", "viewer")).get(COMPARE)
     assert cells(answer) == {
         "2 CPUs, 4 GiB memory": {
-            "aws": ("t3.medium", "south", "1", False),
-            "hetzner": ("cx22", "south", "5", True),
-            "upcloud": ("2xCPU-4GB", "south", "28", False),
+            "AWS": ("t3.medium", "south", "1", False),
+            "Hetzner Cloud": ("cx22", "south", "5", True),
+            "UpCloud": ("2xCPU-4GB", "south", "28", False),
         },
-        "16 CPUs, 32 GiB memory": {"aws": None, "hetzner": ("cx52", "south", "32", False), "upcloud": None},
+        "16 CPUs, 32 GiB memory": {"AWS": None, "Hetzner Cloud": ("cx52", "south", "32", False), "UpCloud": None},
     }
 
 

@@ -60,7 +60,7 @@ def test_it_is_a_button_of_the_admin(chief, account, cloud, run_worker):
     client = browser(chief)
     cloud.refuse_next("AUTHENTICATION_FAILED", **AUTH)
     [message] = shown_messages(act(client, [account], "test_connection"))
-    assert message.startswith("Queued: ") and ">Test upcloud/default</a>" in message
+    assert message.startswith("Queued: ") and ">Test UpCloud</a>" in message
     assert Operation.objects.get().actor == chief
     run_worker()
     html = client.get(page(account)).content.decode()

@@ -41,7 +41,7 @@ def test_it_has_no_more_servers_than_it_may(api, alice, body, create, account):
     limit(max_servers=1)
     create()
     answer = api(alice).post("/v1/servers/create", {**body, "hostname": "web-02"})
-    assert refused(answer, 409, "CONFLICT")["message"] == "upcloud/default may have 1 servers and has 1."
+    assert refused(answer, 409, "CONFLICT")["message"] == "UpCloud may have 1 servers and has 1."
     assert Server.objects.count() == Operation.objects.count() == 1
 
 
@@ -58,7 +58,7 @@ def test_it_costs_no_more_than_it_may(api, alice, body, create, account):
     create(hostname="web-02")
     answer = api(alice).post("/v1/servers/create", {**body, "hostname": "web-03"})
     message = refused(answer, 409, "CONFLICT")["message"]
-    assert message == "upcloud/default may cost 60.00 EUR a month; with this server it would cost 84.00."
+    assert message == "UpCloud may cost 60.00 EUR a month; with this server it would cost 84.00."
 
 
 def test_a_price_that_is_not_known_is_too_much(api, alice, body, account):
@@ -112,9 +112,7 @@ def test_no_more_are_on_order_than_may_be_and_the_others_say_so(create, step, fi
         step()
     assert len(cloud.servers()) == 2
     waiting = Operation.objects.filter(status_message__contains="may be on order")
-    message = (
-        "2 of 2 machines that may be on order at once at upcloud/default are; it is ordered when one of them is done"
-    )
+    message = "2 of 2 machines that may be on order at once at UpCloud are; it is ordered when one of them is done"
     assert list(waiting.values_list("status_message", flat=True)) == [message] * 2
     finish()
     assert set(Server.objects.values_list("status", flat=True)) == {"running"}

@@ -44,7 +44,7 @@ def test_it_queues_repairs_and_names_what_was_refused(verb, chief, account, work
 def test_it_queues_one_comparison_an_account(chief, account, workspace):
     servers = [a_server(account, workspace), a_server(account, workspace, "web-02")]
     client = browser(chief)
-    assert "Compare upcloud/default" in shown_messages(act(client, servers, "compare_servers"))[0]
+    assert "Compare the machines of UpCloud" in shown_messages(act(client, servers, "compare_servers"))[0]
     assert "with its servers” is under way" in shown_messages(act(client, [account], "compare"))[0]
     assert Operation.objects.get().target == f"compare:{account.pk}"
     assert 'value="compare"' in client.get(page(account)).content.decode()

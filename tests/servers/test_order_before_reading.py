@@ -56,7 +56,7 @@ def test_it_says_what_it_waits_for(unread, create, cloud, step):
     step()
     step()
     note = Operation.objects.get(kind="server.create").status_message
-    assert note.startswith("the plans of upcloud/default are being read")
+    assert note.startswith("the plans of UpCloud are being read")
     assert "failed: UpCloud did not give a usable answer." in note
 
 

@@ -56,7 +56,7 @@ def test_it_waits_for_one_that_is_on_its_way(stopped, switch, shown, cloud, outs
     cloud.request("POST", f"/server/{stopped.ref}/start", json={"server": {"start_type": "async"}}).raise_for_status()
     operation = switch("start", stopped).json()
     step()
-    assert "is starting at upcloud/default" in Operation.objects.get(pk=operation["id"]).status_message
+    assert "is starting at UpCloud" in Operation.objects.get(pk=operation["id"]).status_message
     run_worker()
     assert shown(operation)["result"]["changed"] is False
     assert len(cloud.events("start")) == 1

@@ -39,7 +39,7 @@ def test_it_waits_until_the_machine_has_stopped(booting, switch, shown, cloud, s
     for _ in range(4):
         step()
     assert shown(operation)["status"] == "running"
-    assert "is running at upcloud/default" in Operation.objects.get(pk=operation["id"]).status_message
+    assert "is running at UpCloud" in Operation.objects.get(pk=operation["id"]).status_message
     run_worker()
     assert Server.objects.get().status == "stopped"
     assert len(cloud.events("stop")) == 1  # asked once, though it went on looking as if it ran

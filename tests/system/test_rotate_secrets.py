@@ -136,7 +136,7 @@ def test_it_names_what_no_key_opens_after_all_others(secrets, settings):
     code, printed, complaint = rotate()
     assert code == 1 and printed.count("1 re-encrypted") == 2
     account = CloudAccount.objects.get()
-    assert f"no key opens providers.CloudAccount {account.pk} (upcloud/default), sealed_credentials" in complaint
+    assert f"no key opens providers.CloudAccount {account.pk} (UpCloud), sealed_credentials" in complaint
     assert "1 cannot be opened: put their key back" in complaint
     assert account.sealed_credentials == lost
     with pytest.raises(SealBroken):

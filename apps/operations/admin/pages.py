@@ -36,6 +36,11 @@ from apps.operations.models import Operation
 from apps.system.admin import Button, PageLink, Problem, ReadOnlyAdmin, Table, ago, linked
 
 
+def counted(number: int, noun: str) -> str:
+    """Return how many there are in words; nothing where there are none."""
+    return f"{number} {noun}{'' if number == 1 else 's'}" if number > 0 else ""
+
+
 @admin.register(Operation)
 class OperationAdmin(LiveMixin, ReadOnlyAdmin):
     """Operations."""
@@ -214,9 +219,9 @@ class OperationAdmin(LiveMixin, ReadOnlyAdmin):
     @admin.display(description="attempts")
     def attempts_text(self, row: Operation) -> str:
         """Show what has failed since it last got on."""
-        if not row.attempts and not row.crash_count:
-            return "no failed attempt"
-        return f"{row.attempts} failed attempts, {row.crash_count} crashed workers since it last got on"
+        lost = row.crash_count - bool(row.lease_owner)  # a claim counts as a crash until its step ends
+        parts = [counted(row.attempts, "failed attempt"), counted(lost, "lost worker")]
+        return f"{', '.join(filter(None, parts))} since it last got on" if any(parts) else "no failed attempt"
 
     @admin.display(description="values")
     def request_facts(self, row: Operation) -> SafeString | str:

@@ -17,7 +17,7 @@ from apps.system.admin import ago
 # How a message about a failed attempt ends; the time that is left is told better.
 PAUSE = re.compile(r" Next attempt in \d+ s\.$")
 # How messages begin that are written as the rest of a sentence; others begin with a name.
-BEGINNING = re.compile(r"^(?:waiting|the|machines)\b")
+BEGINNING = re.compile(r"^(?:waiting|the|machines|held|more|a second machine)\b")
 
 
 def wait_sentence(operation: Operation) -> SafeString | str:

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from django.apps import apps
 
-from apps.operations.admin.names import UUID_TEXT, give_names, names_of_ids, target_name, title_of
+from apps.operations.admin.names import UUID_TEXT, give_names, names_of_ids, target_name, title_of, title_of_kind
 from apps.operations.models import Operation
+from apps.system.admin.facts import register_fact_wording
 from apps.system.admin.refusals import register_wording
 from apps.system.admin.times import exact_times, told_times
 
@@ -113,3 +114,5 @@ def message_of(operation: Operation) -> str:
 
 
 register_wording(lambda text: in_names([text])[0])
+register_fact_wording("step", step_name)
+register_fact_wording("uses", title_of_kind)

@@ -16,6 +16,7 @@ from apps.accounts.current_user import current_user
 from apps.operations.admin import error_of, message_of, operation_link
 from apps.operations.models import Operation
 from apps.providers.admin.prices import money
+from apps.providers.registry import title_of
 from apps.servers.admin.create_form import CreateForm, offer_of
 from apps.servers.models import Server
 from apps.servers.services import create_server
@@ -136,7 +137,7 @@ def check_of(operation: Operation) -> dict[str, Any]:
     return {
         "hostname": requested["hostname"],
         "plan": requested["plan"],
-        "provider": requested["provider"],
+        "provider": title_of(requested["provider"]),
         "zone": requested["zone"],
         "workspace": operation.workspace.name if operation.workspace else "",
         "waiting": operation.due_at is not None,

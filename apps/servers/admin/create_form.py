@@ -13,7 +13,7 @@ from rest_framework.exceptions import ValidationError as ShapeError
 from apps.operations import registry
 from apps.providers.admin.prices import money, parts_of
 from apps.providers.models import CloudAccount
-from apps.providers.registry import drivers
+from apps.providers.registry import title_of
 from apps.servers.services.create import CREATE
 from apps.system.admin.forms import NamesChoices
 from apps.system.errors import DomainError
@@ -175,9 +175,3 @@ def preferred(accounts: dict[str, CloudAccount]) -> str:
     """Return the provider that is chosen first: one that works."""
     working = [name for name, account in sorted(accounts.items()) if account.refreshed_at and not account.problem]
     return (working or sorted(accounts))[0]
-
-
-def title_of(provider: str) -> str:
-    """Return a provider's name for people."""
-    known = drivers().get(provider)
-    return known.title if known else provider

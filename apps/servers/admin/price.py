@@ -29,6 +29,8 @@ def plan_of(server: Server) -> Plan | None:
 
 def price_text(server: Server) -> str:
     """Say what a server costs a month."""
+    if server.is_without_machine:
+        return "none, no machine"
     plan = plan_of(server)
     return money(plan.price_in(server.zone)) if plan else "-"
 

@@ -25,7 +25,7 @@ AFTER_FAILURE = (
 def problems_of(server: Server) -> list[Problem]:
     """Return what is wrong with a server, worst first."""
     found = []
-    if server.status == Status.FAILED:
+    if server.status == Status.FAILED and server.drift != Drift.GONE:  # which is why it failed, and told below
         found.append(failure(server))
     if server.drift:
         note = server.drift_note or f"The machine is {server.get_drift_display()}."

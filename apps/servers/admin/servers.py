@@ -17,6 +17,7 @@ from apps.accounts.current_user import current_user
 from apps.operations.admin import operation_link, operations_table, register_target_page
 from apps.operations.models import Operation
 from apps.providers.models import CloudAccount
+from apps.providers.registry import title_of
 from apps.servers import registry, services
 from apps.servers.admin.create import CreateMixin
 from apps.servers.admin.drift_repair import REPAIRS, RepairMixin
@@ -67,7 +68,8 @@ class ProviderFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer the providers that have an account."""
-        return [(name, name) for name in sorted(set(CloudAccount.objects.values_list("provider", flat=True)))]
+        names = set(CloudAccount.objects.values_list("provider", flat=True))
+        return sorted(((name, title_of(name)) for name in names), key=lambda choice: choice[1].lower())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         """Pick."""
@@ -222,8 +224,8 @@ class ServerAdmin(CreateMixin, LifecycleMixin, RepairMixin, ReadOnlyAdmin):
     def provider_text(self, row: Server) -> SafeString | str:
         """Show the provider, and when it is emulated."""
         if not row.emulated:
-            return row.provider
-        return format_html('{} <span class="c-sort" title="{}">emulated</span>', row.provider, EMULATED)
+            return row.provider_title
+        return format_html('{} <span class="c-sort" title="{}">emulated</span>', row.provider_title, EMULATED)
 
     @admin.display(description="tags")
     def tag_list(self, row: Server) -> SafeString | str:

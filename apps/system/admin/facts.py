@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,13 @@ from apps.system.redaction import redact
 MAX_ITEMS, LONGEST_TEXT, DEEPEST = 100, 2000, 6
 
 Names = Mapping[str, SafeString | str]
+# How the facts of a key are written for people, by key and type.
+_wordings: dict[tuple[str, type], Callable[[Any], str]] = {}
+
+
+def register_fact_wording(key: str, wording: Callable[[Any], str], *, of: type = str) -> None:
+    """Set how facts of a key are written, where they are of a type, such as the provider `upcloud`."""
+    _wordings[key, of] = wording
 
 
 def facts(value: Any, names: Names | None = None) -> SafeString | str:
@@ -50,13 +57,20 @@ def pairs(value: Mapping[str, Any], depth: int, names: Names) -> SafeString:
     """Show an object; what is empty in it says nothing."""
     told = [(key, item) for key, item in value.items() if item not in (None, "", [], {})]
     rows = [
-        (in_words(without_id(str(key), item, names)), shown(item, depth + 1, names)) for key, item in told[:MAX_ITEMS]
+        (in_words(without_id(str(key), item, names)), shown(worded(str(key), item), depth + 1, names))
+        for key, item in told[:MAX_ITEMS]
     ]
     if not told:
         return SafeString("-")
     more = len(told) - len(rows)
     rows += [("…", f"and {more:,} more")] if more > 0 else []
     return format_html('<dl class="c-facts">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows))
+
+
+def worded(key: str, value: Any) -> Any:
+    """Return a value as people call it."""
+    wording = _wordings.get((key, type(value)))
+    return wording(value) if wording else value
 
 
 def without_id(key: str, value: Any, names: Names) -> str:

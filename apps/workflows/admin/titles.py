@@ -8,6 +8,7 @@ from uuid import UUID
 
 from apps.operations.admin import register_target_names, register_titles
 from apps.operations.models import Operation
+from apps.system.admin.facts import register_fact_wording
 from apps.workflows.definition import RUN
 from apps.workflows.definitions import definitions
 from apps.workflows.models import ROLLBACK, Workflow
@@ -65,3 +66,4 @@ def rollback_titles(rows: Sequence[Operation]) -> dict[Any, str]:
 register_titles(RUN, workflow_titles)
 register_titles(ROLLBACK, rollback_titles)
 register_target_names("workspace", thing_names)
+register_fact_wording("workflow_type", lambda name: definitions()[name].title if name in definitions() else name)

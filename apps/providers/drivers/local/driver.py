@@ -39,7 +39,7 @@ NO_IMAGE = "The container engine has no image {image}; make it with `manage.py b
 class Local:
     """The container engine of one machine; it needs no credentials, and no endpoint where it listens as usual."""
 
-    title: ClassVar[str] = "Containers on this machine"
+    title: ClassVar[str] = "Local containers"
     credentials: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
     def __init__(self, connection: Connection):

@@ -44,7 +44,9 @@ class Command(LongCommand):
             if operation.status != Operation.Status.COMPLETED:
                 failed += 1
                 reason = operation.error or operation.status_message or "no worker has taken it; is one running?"
-                self.stdout.write(f"catalog of {account}: {operation.status}: {reason} (operation {operation.pk})")
+                self.stdout.write(
+                    f"catalog of {account.identifier}: {operation.status}: {reason} (operation {operation.pk})"
+                )
         self.stdout.write(f"catalog: {len(accounts) - failed} account(s) read")
         if failed:
             raise CommandError(f"{failed} account(s) could not be read.")

@@ -38,13 +38,13 @@ class Command(LongCommand):
         for account, operation in compared:
             if operation.status != Operation.Status.COMPLETED:
                 reason = operation.error or operation.status_message or "no worker has taken it; is one running?"
-                raise CommandError(f"{account}: operation {operation.pk} is {operation.status}: {reason}")
+                raise CommandError(f"{account.identifier}: operation {operation.pk} is {operation.status}: {reason}")
             self.tell(account, operation)
 
     def tell(self, account: CloudAccount, operation: Operation) -> None:
         found = operation.completed_result
         counts = f"{found['servers']} servers, {len(found['drifted'])} drifted, {len(found['orphans'])} orphans"
-        self.stdout.write(f"{account}: {counts}")
+        self.stdout.write(f"{account.identifier}: {counts}")
         for event in operation.events.filter(level=Event.Level.WARNING):
             self.stdout.write(f"  {event.message}")
 

@@ -18,15 +18,19 @@
     }
   }
 
+  /* Tell whether a cell says nothing: a phone leaves it out. */
+  const isEmpty = (cell) => !cell.children.length && ["", "-"].includes(cell.textContent.trim());
+
   /* Name each cell by its column: on a phone the rows of tables stand as blocks, without a head. */
   function labelCells(root) {
+    for (const cell of root.querySelectorAll("#result_list td")) cell.classList.toggle("c-none", isEmpty(cell));
     for (const table of root.querySelectorAll("table.c-table:not(.c-plain)")) {
       const names = [...table.querySelectorAll("thead th")].map((head) => head.textContent.trim());
       for (const row of table.querySelectorAll("tbody tr")) {
         let at = 0;
         for (const cell of row.cells) {
           if (at && names[at]) cell.dataset.label = names[at];
-          cell.classList.toggle("c-none", cell.textContent.trim() === "-");
+          cell.classList.toggle("c-none", isEmpty(cell));
           at += cell.colSpan;
         }
       }
