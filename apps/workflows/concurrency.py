@@ -52,7 +52,8 @@ def max_parallel(of: StepDefinition | Definition, given: Mapping[str, Any]) -> i
 
 def refuse_bad_limits(definition: Definition, given: Mapping[str, Any]) -> None:
     """Refuse parameters of which an expression makes no limit. Raises BadLimit."""
-    for of in (definition, *definition.steps):
+    limited: list[StepDefinition | Definition] = [definition, *definition.steps]
+    for of in limited:
         if isinstance(of.max_parallel, str):
             try:
                 max_parallel(of, given)

@@ -10,20 +10,18 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
-from django.http import HttpRequest
 
 from apps.accounts.models import TokenFamily, User
 from apps.accounts.services import issue
 from apps.operations import events
-from apps.operations.api.streams import session_allows, token_allows
 from apps.operations.models import Event, Operation
 from apps.workspaces.models import Workspace
 from tests.operations.conftest import on_both
 from tests.operations.databases import connected
 from tests.operations.fleet import eventually
 from tests.operations.sse import Stream
+from tests.operations.test_stream_rights import session_of
 from tests.refusals import hold
 from tests.system.service import ask, service
 
@@ -268,14 +266,6 @@ def test_it_refuses_filters_that_cannot_be(query, node):
     hold(json.loads(content), 400)
 
 
-def session_of(person):
-    session = SessionStore()
-    session["_auth_user_id"], session["_auth_user_backend"] = str(person.pk), settings.AUTHENTICATION_BACKENDS[1]
-    session["_auth_user_hash"] = person.get_session_auth_hash()
-    session.create()
-    return session
-
-
 def test_pages_of_the_admin_follow_with_their_session(node):
     User.objects.filter(pk=node.person.pk).update(is_staff=True)
     cookie = {"Cookie": f"sessionid={session_of(node.person).session_key}"}
@@ -295,18 +285,3 @@ def test_pages_of_the_admin_follow_with_their_session(node):
     assert ask(node.port, "POST", "/admin/events", headers=cookie)[0] == 405
     for path in ("/v1/events", f"/v1/operations/{operation.pk}/events"):
         assert ask(node.port, "GET", path, headers=cookie | {"Accept": "text/event-stream"})[0] == 401
-
-
-def test_a_stream_may_not_go_on_for_who_has_lost_the_right(db):
-    person = User.objects.create_user("bob", is_staff=True)
-    person.groups.add(Group.objects.get(name="viewer"))
-    family = TokenFamily.objects.create(user=person, expires_at="2999-01-01T00:00:00Z")
-    request = HttpRequest()
-    request.META["HTTP_AUTHORIZATION"] = f"Bearer {issue(person, family.pk, family.current).token}"
-    session = session_of(person).session_key
-    assert token_allows(request) and session_allows(session)
-    person.groups.clear()
-    assert not token_allows(request) and not session_allows(session)
-    person.groups.add(Group.objects.get(name="viewer"))
-    User.objects.filter(pk=person.pk).update(is_active=False)
-    assert not token_allows(request) and not session_allows(session)
