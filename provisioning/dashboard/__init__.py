@@ -24,6 +24,8 @@ def panels(request: HttpRequest) -> dict[str, Any]:
     if user.has_perm("servers.server_read"):
         shown |= fleet.panels()
         shown["attention"] += fleet.attention(shown)
-        shown["attention"] += fleet.of_accounts(may_open=user.has_perm("providers.account_change"))
+        shown["attention"] += fleet.of_accounts(
+            shown.pop("accounts"), may_open=user.has_perm("providers.account_change")
+        )
     shown["may_create"] = user.has_perm("servers.server_create")
     return shown

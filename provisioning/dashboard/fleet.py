@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, F, FilteredRelation, OuterRef, Q, Subquery
 from django.utils import timezone
 
-from apps.providers.models import CloudAccount, Plan
+from apps.providers.models import CloudAccount
 from apps.providers.registry import title_of
 from apps.servers.models import Drift, Orphan, Server
 from apps.system.admin import list_of
@@ -36,8 +36,9 @@ SELECT servers.*, workspace.name AS workspace FROM (
 
 
 def panels() -> dict[str, Any]:
-    """Count servers by state, provider, workspace and price: two queries at any size."""
+    """Count servers by state, provider, workspace and price, and read the accounts: two queries at any size."""
     rows = counts()
+    accounts = read_accounts(rows)
     states: Counter[str] = Counter()
     providers: defaultdict[str, Counter[str]] = defaultdict(Counter)
     drift: Counter[str] = Counter()
@@ -57,7 +58,8 @@ def panels() -> dict[str, Any]:
         },
         "drift": drift,
         "expiring": sum(row["expiring"] for row in rows),
-        "money": money(rows),
+        "money": money(rows, prices_of(accounts)),
+        "accounts": list({each["id"]: each for each in accounts}.values()),
     }
 
 
@@ -82,17 +84,29 @@ def provider_row(name: str, counts: Counter[str]) -> dict[str, Any]:
     }
 
 
-def money(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Add up what servers cost a month, by workspace and currency; those whose price is not known are counted."""
+def read_accounts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Read all accounts, how many orphans each has, and with each of its plans that a server has; one query."""
     names = {row["size"] or row["plan"] for row in rows}
-    plans = Plan.objects.filter(account__in={row["account_id"] for row in rows}, name__in=names)
-    prices = {(plan.account_id, plan.name): plan for plan in plans}
+    strays = Orphan.objects.filter(account=OuterRef("pk")).order_by().values("account").annotate(count=Count("pk"))
+    accounts = CloudAccount.objects.annotate(
+        strays=Subquery(strays.values("count")), used=FilteredRelation("plans", condition=Q(plans__name__in=names))
+    )
+    about = ("id", "provider", "name", "enabled", "problem", "strays")
+    return list(accounts.values(*about, plan=F("used__name"), prices=F("used__prices")))
+
+
+def prices_of(accounts: list[dict[str, Any]]) -> dict[tuple[int, str], dict[str, Any]]:
+    """Return the prices by zone of the plans that servers have, by account and name."""
+    return {(each["id"], each["plan"]): each["prices"] for each in accounts if each["plan"]}
+
+
+def money(rows: list[dict[str, Any]], prices: dict[tuple[int, str], dict[str, Any]]) -> dict[str, Any]:
+    """Add up what servers cost a month, by workspace and currency; those whose price is not known are counted."""
     sums: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
     totals: Counter[str] = Counter()
     unknown = 0
     for row in (each for each in rows if each["paid"]):
-        plan = prices.get((row["account_id"], row["size"] or row["plan"]))
-        price = plan.price_in(row["zone"]) if plan else None
+        price = prices.get((row["account_id"], row["size"] or row["plan"]), {}).get(row["zone"])
         if price is None:
             unknown += row["paid"]
             continue
@@ -130,15 +144,13 @@ def attention(shown: dict[str, Any]) -> list[Attention]:
     ]
 
 
-def of_accounts(*, may_open: bool) -> list[Attention]:
-    """Say which accounts do not work, and how many machines belong to no server: one query."""
-    accounts = CloudAccount.objects.annotate(strays=Count("orphans"))
-    found = []
-    broken = [account for account in accounts if account.enabled and account.problem]
-    strays = sum(account.strays for account in accounts)
-    if strays:
-        found.append(Attention(f"orphaned machine{'' if strays == 1 else 's'}", strays, list_of(Orphan)))
-    for account in broken:
-        address = list_of(CloudAccount).removesuffix("?") if may_open else ""
-        found.append(Attention(f"{account} does not work: {account.problem}", 0, address, "error"))
+def of_accounts(accounts: list[dict[str, Any]], *, may_open: bool) -> list[Attention]:
+    """Say which accounts do not work, and how many machines belong to no server."""
+    strays = sum(account["strays"] or 0 for account in accounts)
+    found = [Attention(f"orphaned machine{'' if strays == 1 else 's'}", strays, list_of(Orphan))] if strays else []
+    for each in accounts:
+        if each["enabled"] and each["problem"]:
+            name = CloudAccount(provider=each["provider"], name=each["name"])
+            address = list_of(CloudAccount) if may_open else ""
+            found.append(Attention(f"{name} does not work: {each['problem']}", 0, address, "error"))
     return found

@@ -12,9 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.operations.models import Operation, WorkerNode
+from apps.providers.models import CloudAccount
 from apps.servers.models import Orphan, Server
+from apps.taskservs.models import Taskserv
 from apps.workflows.definition import APPROVE, RUN
 from apps.workflows.models import Step, Workflow
+from apps.workspaces.models import Workspace
 from provisioning.dashboard.outcomes import HourlyOutcomes, hourly
 from tests.console import a_server, an_operation, browser, seeded, staff
 
@@ -132,6 +135,41 @@ def test_it_shows_only_what_the_user_may_read(fleet):
     assert "Cost per month" in html and "Failed in 24 h" not in html and "No capacity" not in html
     html = browser(staff("watcher", "operation_read")).get("/admin/").content.decode()
     assert "Cost per month" not in html and "No capacity" in html and "orphaned" not in html
+
+
+def test_it_takes_twelve_queries_with_everything_there_is_to_show(fleet, account, workspace, alice):
+    for number, status in enumerate(("pending", "running", "failed", "completed", "cancelled")):
+        place = Workspace.objects.create(name=f"place-{number}", path=f"/opt/workspaces/place-{number}")
+        for kind in ("server.create", "server.delete", "taskserv.create", "workflow.run", "workflow.rollback"):
+            name = f"of-{number}-{kind}".replace(".", "-")
+            server = a_server(account, place, name, drift="resized", expires_at=timezone.now())
+            target = Taskserv.objects.create(workspace=place, name="redis", version="7.0").target
+            facts = {"params": {"server": server.pk}, "target": server.target}
+            if not kind.startswith("server"):
+                facts = {"params": {"workflow": "5f0f0000-0000-0000-0000-000000000000"}, "target": target}
+            error = f"{server.target} is held by operation 5f0f0000-0000-0000-0000-00000000000{number}."
+            row = an_operation(place, kind=kind, status=status, actor=alice, error=error, **facts)
+            Operation.objects.filter(pk=row.pk).update(status_message=f"operation {row.pk} is at work on {target}")
+            if kind == "workflow.run":
+                a_workflow(row)
+        CloudAccount.objects.create(provider="upcloud", name=f"no-{number}", problem="No.", enabled=True)
+    an_operation(workspace, kind="orphan.delete", status="failed", target=Orphan.objects.get().target)
+    client = browser(seeded("chief", "admin"))
+    client.get("/admin/")
+    hourly.forget()
+    with CaptureQueriesContext(connection) as captured:
+        html = client.get("/admin/dashboard/").content.decode()
+    for text in ("for an approval", "drifted", "orphaned", "does not work", "Waiting longest", "expire within"):
+        assert text in html, text
+    assert len(captured) <= 12, "\n".join(query["sql"][:160] for query in captured)
+
+
+def a_workflow(operation):
+    """Make an operation a workflow, one that waits for an approval where it runs."""
+    workflow = Workflow.objects.create(operation=operation, type="mine", definition={"title": "Create", "steps": []})
+    waits = an_operation(operation.workspace, kind=APPROVE, status="running", parent=operation)
+    Step.objects.create(workflow=workflow, name="ask", position=0, uses=APPROVE, status="running", operation=waits)
+    return workflow
 
 
 def test_it_costs_the_same_with_many_rows(fleet, account, workspace, alice):

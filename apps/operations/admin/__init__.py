@@ -1,5 +1,6 @@
 """Operations in the admin: what happens, why it waits, and cancelling."""
 
+from apps.operations.admin.name_rows import NamedRows
 from apps.operations.admin.names import (
     kind_phrase,
     kind_title,
@@ -27,6 +28,7 @@ from apps.operations.admin.wording import error_of, in_names, message_of, name_a
 from apps.operations.admin.worker_nodes import WorkerNodeAdmin
 
 __all__ = [
+    "NamedRows",
     "as_sentence",
     "HELP",
     "OperationAdmin",

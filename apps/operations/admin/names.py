@@ -10,17 +10,19 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.operations import registry
+from apps.operations.admin.name_rows import NamedRows, read_names
 from apps.operations.models import Operation
 
-# What the first part of a target means: the apps above give a function from keys to names, one query for all of them.
+# What the first part of a target means: the apps above give rows, or a function from keys to names.
 Namer = Callable[[Iterable[str]], dict[str, str]]
-_namers: dict[str, Namer] = {}
-_former: dict[str, Namer] = {}
+_namers: dict[str, Namer | NamedRows] = {}
+_former: dict[str, NamedRows] = {}
 _id_heads: dict[str, str] = {}
 # Kinds whose operations have a better title than their kind's, by the operation's id.
 Titler = Callable[[Sequence[Operation]], dict[Any, str]]
 _titlers: dict[str, Titler] = {}
 
+FORMER = "former "
 UUID_TEXT = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 ID = re.compile(r"([a-z]{3}-)[a-z0-9]{1,60}")
 THING = re.compile(
@@ -28,19 +30,19 @@ THING = re.compile(
 )
 
 
-def register_target_names(prefix: str, namer: Namer, *, ids: str = "") -> None:
-    """Add a function that names the targets with a prefix, by what stands behind it.
+def register_target_names(prefix: str, names: Namer | NamedRows, *, ids: str = "") -> None:
+    """Set what names the targets with a prefix, by what stands behind it: rows, or a function with a query of its own.
 
     Where that is an id that appears in parameters and results too, `ids` is how it begins, such as `srv-`.
     """
-    _namers[prefix] = namer
+    _namers[prefix] = names
     if ids:
         _id_heads[ids] = prefix
 
 
-def register_former_names(prefix: str, namer: Namer) -> None:
-    """Add a function that names those targets with a prefix that are gone; their names lead nowhere."""
-    _former[prefix] = namer
+def register_former_names(prefix: str, rows: NamedRows) -> None:
+    """Set the rows that name those targets with a prefix that are gone; their names lead nowhere."""
+    _former[prefix] = rows
 
 
 def register_titles(kind: str, titler: Titler) -> None:
@@ -48,22 +50,27 @@ def register_titles(kind: str, titler: Titler) -> None:
     _titlers[kind] = titler
 
 
-def give_names(operations: Iterable[Operation], *, targets: bool = False) -> None:
-    """Give each operation `target_name` and `phrase`, with one query for each sort of target among them.
+def give_names(
+    operations: Iterable[Operation], *, targets: bool = False, ids: Iterable[str] = ()
+) -> dict[str, tuple[str, str]]:
+    """Give each operation `target_name` and `phrase`, with one query for all targets that are rows.
 
     With `targets`, those whose own parameters tell the name are looked for too, to know whether they are still there.
+    Returns prefix and name of what is known of other `ids`, by id; the prefix of what is gone is empty.
     """
     rows = list(operations)
     keys: dict[str, set[str]] = {}
+    asked = {id: _id_heads[head[1]] for id in ids if (head := ID.fullmatch(id)) and head[1] in _id_heads}
+    for id, prefix in asked.items():
+        keys.setdefault(prefix, set()).add(id)
     for row in rows:
         prefix, _, key = row.target.partition(":")
         if prefix in _namers and key and (targets or not known_name(row)):
             keys.setdefault(prefix, set()).add(key)
-    names = {prefix: _namers[prefix](found) for prefix, found in keys.items()}
-    former = {prefix: former_names(prefix, found - names[prefix].keys()) for prefix, found in keys.items()}
+    names, former = names_of(keys)
     titles: dict[Any, str] = {}
-    for kind, titler in _titlers.items():
-        if meant := [row for row in rows if row.kind == kind]:
+    for titler in dict.fromkeys(_titlers.values()):
+        if meant := [row for row in rows if _titlers.get(row.kind) is titler]:
             titles |= titler(meant)
     for row in rows:
         prefix, _, key = row.target.partition(":")
@@ -73,29 +80,27 @@ def give_names(operations: Iterable[Operation], *, targets: bool = False) -> Non
         name = known_name(row) or name or former.get(prefix, {}).get(key) or planned_name(row) or key
         row.target_name = name  # type: ignore[attr-defined]
         row.phrase = titles.get(row.pk) or phrase(row)  # type: ignore[attr-defined]
+    there = {id: (prefix, names[prefix][id]) for id, prefix in asked.items() if id in names[prefix]}
+    return {id: ("", former[prefix][id]) for id, prefix in asked.items() if id in former[prefix]} | there
 
 
-def former_names(prefix: str, keys: set[str]) -> dict[str, str]:
-    """Return the names of what is gone, by key."""
-    return _former[prefix](keys) if keys and prefix in _former else {}
+def names_of(keys: dict[str, set[str]]) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+    """Return the names of targets by prefix and key: of those that are there, and of those that are gone."""
+    by_itself = {prefix: namer(keys[prefix]) for prefix in keys if not isinstance(namer := _namers[prefix], NamedRows)}
+    rows = {prefix: (named, keys[prefix]) for prefix in keys if isinstance(named := _namers[prefix], NamedRows)}
+    gone = {f"{FORMER}{prefix}": (_former[prefix], keys[prefix]) for prefix in keys if prefix in _former}
+    found = read_names({**rows, **gone})
+    return by_itself | {prefix: found[prefix] for prefix in rows}, {
+        prefix: found.get(f"{FORMER}{prefix}", {}) for prefix in keys
+    }
 
 
 def names_of_ids(*values: Any) -> dict[str, tuple[str, str]]:
-    """Return prefix and name of what is known of the ids in values of JSON, by id; one query for each sort.
+    """Return prefix and name of what is known of the ids in values of JSON, by id; one query.
 
     The prefix of what is gone is empty.
     """
-    found: dict[str, set[str]] = {}
-    for text in texts_in(values):
-        head = ID.fullmatch(text)
-        if head and head[1] in _id_heads:
-            found.setdefault(_id_heads[head[1]], set()).add(text)
-    known: dict[str, tuple[str, str]] = {}
-    for prefix, ids in found.items():
-        there = _namers[prefix](ids)
-        known |= {key: (prefix, name) for key, name in there.items()}
-        known |= {key: ("", name) for key, name in former_names(prefix, ids - there.keys()).items()}
-    return known
+    return give_names([], ids=texts_in(values))
 
 
 def texts_in(value: Any) -> Iterator[str]:

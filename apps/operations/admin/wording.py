@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 from django.apps import apps
 
-from apps.operations.admin.names import UUID_TEXT, give_names, names_of_ids, target_name, title_of, title_of_kind
+from apps.operations.admin.names import UUID_TEXT, give_names, target_name, title_of, title_of_kind
 from apps.operations.models import Operation
 from apps.system.admin.facts import register_fact_wording
 from apps.system.admin.refusals import register_wording
@@ -50,18 +51,18 @@ def step_name(name: str) -> str:
     return ONE_OF_STEP.sub(lambda found: f"{found[1]} {int(found[2]) + 1}", name)
 
 
-def in_names(texts: Sequence[str]) -> list[str]:
+def in_names(texts: Sequence[str], beside: Sequence[Operation] = (), *, targets: bool = False) -> list[str]:
     """Return texts with names for the ids in them, and times as people write them.
 
-    A query for each sort of id, none where there are no ids.
+    A query for each sort of id, none where there are no ids. The operations `beside` get their names by the same ones,
+    and with `targets` as `give_names` says.
     """
     texts = [step_name(exact_times(permitted(HELD.sub(r"\1 is under way", text)))) for text in texts]
     found = [match for text in texts for match in NAMEABLE.finditer(text)]
-    ids = names_of_ids([match["id"] for match in found if match["id"]])
-    names = {key: name for key, (_, name) in ids.items()}
     keys = {UUID(match["operation"]) for match in found if match["operation"]}
     rows = list(Operation.objects.filter(pk__in=keys)) if keys else []
-    give_names(rows)
+    ids = give_names([*beside, *rows], targets=targets, ids=[match["id"] for match in found if match["id"]])
+    names = {key: name for key, (_, name) in ids.items()}
     names |= {str(row.pk): f"“{title_of(row)}”" for row in rows}
 
     def named(match: re.Match[str]) -> str:
@@ -85,16 +86,15 @@ def without_code(error: str) -> str:
 def name_all(operations: Iterable[Operation], *, targets: bool = False) -> None:
     """Give operations their names, and say their errors and messages in names, with a query for each sort of them."""
     rows = list(operations)
-    give_names(rows, targets=targets)
-    word_all(rows)
+    word_all(rows, beside=rows, targets=targets)
 
 
-def word_all(rows: Sequence[Operation]) -> None:
-    """Say the errors and messages of operations in names."""
+def word_all(rows: Sequence[Operation], **naming: Any) -> None:
+    """Say the errors and messages of operations in names; `naming` is as in `in_names`."""
     pairs = [
         (without_code(row.error or ""), told_times(NUMBERED.sub("", without_code(row.status_message)))) for row in rows
     ]
-    texts = in_names([text for pair in pairs for text in pair])
+    texts = in_names([text for pair in pairs for text in pair], **naming)
     for row, error, message in zip(rows, texts[::2], texts[1::2], strict=True):
         row.error_text, row.message_text = error, message  # type: ignore[attr-defined]
 

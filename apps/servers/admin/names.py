@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Case, CharField, F, QuerySet, When
 from django.db.models.functions import Lower
 
 from apps.operations.admin import (
+    NamedRows,
     Rerun,
     register_former_names,
     register_rerun,
@@ -21,26 +22,10 @@ from apps.servers.models import DeletedServer, Orphan, Server
 from apps.servers.services import create, create_server, delete, delete_server, drift_repair, power
 
 
-def server_names(ids: Iterable[str]) -> dict[str, str]:
-    """Return hostnames by the servers' ids."""
-    return dict(Server.objects.filter(pk__in=list(ids)).values_list("pk", "hostname"))
-
-
-def deleted_server_names(ids: Iterable[str]) -> dict[str, str]:
-    """Return the hostnames that deleted servers had, by their ids."""
-    return dict(DeletedServer.objects.filter(pk__in=list(ids)).values_list("pk", "hostname"))
-
-
 def deleted_server_keys(term: str) -> QuerySet[Any, str]:
     """Return the ids of the deleted servers whose hostname began so, the last one first."""
     found = DeletedServer.objects.alias(lower_case=Lower("hostname")).filter(lower_case__prefix=term.lower())
     return found.order_by("-deleted_at").values_list("pk", flat=True)
-
-
-def orphan_names(ids: Iterable[str]) -> dict[str, str]:
-    """Return hostnames, or else the provider's own names, of orphans by id."""
-    rows = Orphan.objects.filter(pk__in=list(ids)).values_list("pk", "hostname", "ref")
-    return {pk: hostname or ref for pk, hostname, ref in rows}
 
 
 def on_server(service: Callable[..., Operation]) -> Callable[[Operation, Any], Operation]:
@@ -67,9 +52,10 @@ def can_create_again(operation: Operation) -> bool:
     return operation.check_mode or operation.status == Operation.Status.FAILED
 
 
-register_target_names("server", server_names, ids="srv-")
-register_target_names("orphan", orphan_names, ids="orp-")
-register_former_names("server", deleted_server_names)
+register_target_names("server", NamedRows(model=Server, name=F("hostname")), ids="srv-")
+NAME_OR_REF = Case(When(hostname="", then="ref"), default="hostname", output_field=CharField())
+register_target_names("orphan", NamedRows(model=Orphan, name=NAME_OR_REF), ids="orp-")
+register_former_names("server", NamedRows(model=DeletedServer, name=F("hostname")))
 register_target_search("server", lambda term: search(term).values_list("pk", flat=True))
 register_target_search("server", deleted_server_keys)
 ANEW = "Proves first that there is no machine, then makes one, which is paid for."

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from django.db.models import F
 
-from apps.operations.admin import register_target_names, register_target_search
+from apps.operations.admin import NamedRows, register_target_names, register_target_search
 from apps.taskservs.admin.search import search
 from apps.taskservs.models import Taskserv
 
 
-def taskserv_names(ids: Iterable[str]) -> dict[str, str]:
-    """Return names and hostnames of taskservs by id."""
-    rows = Taskserv.objects.filter(pk__in=list(ids)).prefetch_related("servers")
-    return {row.pk: full_name(row) for row in rows}
-
-
 def full_name(row: Taskserv) -> str:
-    """Return the name of a taskserv with where it is, the first three servers by name."""
-    hosts = sorted(server.hostname for server in row.servers.all())
+    """Return the name of a taskserv with where it is."""
+    return name_with_hosts(row.name, [server.hostname for server in row.servers.all()])
+
+
+def name_with_hosts(name: str, hosts: list[str]) -> str:
+    """Return a name with where it is, the first three servers by name."""
     more = f" and {len(hosts) - 3} more" if len(hosts) > 3 else ""
-    return f"{row.name} on {', '.join(hosts[:3])}{more}" if hosts else row.name
+    return f"{name} on {', '.join(sorted(hosts)[:3])}{more}" if hosts else name
 
 
-register_target_names("taskserv", taskserv_names, ids="tsk-")
-register_target_names("verify", taskserv_names)
+NAMES = NamedRows(model=Taskserv, name=F("name"), detail=F("servers__hostname"), in_words=name_with_hosts)
+register_target_names("taskserv", NAMES, ids="tsk-")
+register_target_names("verify", NAMES)
 register_target_search("taskserv", search)
 register_target_search("verify", search)

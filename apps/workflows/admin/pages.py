@@ -40,7 +40,7 @@ from apps.system.errors import DomainError
 from apps.workflows import services
 from apps.workflows.admin.actions import ActionsMixin
 from apps.workflows.admin.submit import SubmitMixin, as_html
-from apps.workflows.admin.titles import TypeTitles, workflow_title
+from apps.workflows.admin.titles import workflow_title
 from apps.workflows.definition import RUN
 from apps.workflows.errors import OwnApproval
 from apps.workflows.models import Step, Workflow
@@ -184,10 +184,9 @@ class WorkflowAdmin(SubmitMixin, ActionsMixin, ReadOnlyAdmin):
 
     def prepare(self, rows: Sequence[Workflow]) -> None:
         """Name what they do."""
-        titles = TypeTitles()
         word_all([row.operation for row in rows])
         for row in rows:
-            row.phrase = workflow_title(row, titles)  # type: ignore[attr-defined]
+            row.phrase = workflow_title(row)  # type: ignore[attr-defined]
 
     def page_title(self, row: Workflow) -> str:
         """Return what it does."""

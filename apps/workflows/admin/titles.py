@@ -34,15 +34,22 @@ class TypeTitles:
 
 
 def workflow_titles(rows: Sequence[Operation]) -> dict[Any, str]:
-    """Return what workflows do and to what, by id, such as `Create cluster shop`."""
-    found = Workflow.objects.filter(pk__in=[row.pk for row in rows]).select_related("operation__workspace")
-    titles = TypeTitles()
-    return {workflow.pk: workflow_title(workflow, titles) for workflow in found}
+    """Return what workflows and rollbacks do and to what, by id, such as `Create cluster shop`; one query."""
+    meant = {row.pk: of for row in rows if (of := row.pk if row.kind == RUN else rolled_back(row))}
+    found = Workflow.objects.filter(pk__in=set(meant.values())).select_related("operation__workspace")
+    titles = {workflow.pk: workflow_title(workflow) for workflow in found}
+    heads = {row.pk: "" if row.kind == RUN else "Roll back: " for row in rows}
+    return {pk: f"{heads[pk]}{titles[of]}" for pk, of in meant.items() if of in titles}
 
 
-def workflow_title(workflow: Workflow, titles: TypeTitles | None = None) -> str:
-    """Return the title of the type with the target's name in it."""
-    title = (titles or TypeTitles()).of(workflow.type, workflow.operation.workspace)
+def rolled_back(row: Operation) -> UUID | None:
+    """Return the id of the workflow that a rollback takes back."""
+    return UUID(row.params["workflow"]) if row.params.get("workflow") else None
+
+
+def workflow_title(workflow: Workflow) -> str:
+    """Return the title of its definition with the target's name in it."""
+    title = workflow.definition.get("title") or TypeTitles().of(workflow.type, workflow.operation.workspace)
     sort, _, name = workflow.operation.target.rpartition("/")[2].partition(":")
     if not name:
         return title
@@ -54,16 +61,7 @@ def thing_names(keys: Iterable[str]) -> dict[str, str]:
     return {key: key.partition("/")[2].replace(":", " ", 1) for key in keys if "/" in key}
 
 
-def rollback_titles(rows: Sequence[Operation]) -> dict[Any, str]:
-    """Return what rollbacks take back, by id, such as `Roll back: Create cluster shop`."""
-    keys = {row.pk: UUID(row.params["workflow"]) for row in rows if row.params.get("workflow")}
-    found = Workflow.objects.filter(pk__in=set(keys.values())).select_related("operation__workspace")
-    titles = TypeTitles()
-    names = {workflow.pk: workflow_title(workflow, titles) for workflow in found}
-    return {pk: f"Roll back: {names[key]}" for pk, key in keys.items() if key in names}
-
-
 register_titles(RUN, workflow_titles)
-register_titles(ROLLBACK, rollback_titles)
+register_titles(ROLLBACK, workflow_titles)
 register_target_names("workspace", thing_names)
 register_fact_wording("workflow_type", lambda name: definitions()[name].title if name in definitions() else name)
