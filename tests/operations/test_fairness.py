@@ -1,10 +1,12 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import F
 
 from apps.operations.models import ConcurrencyLimit, DrainMode, Operation
 from apps.operations.queue import leases
+from apps.operations.queue.claim_sql import sql
 from apps.operations.services import submit
 from apps.workspaces.models import Workspace
 
@@ -110,3 +112,16 @@ def test_nothing_is_taken_while_draining(place):
     assert claimed(5) == []
     DrainMode.objects.all().delete()
     assert claimed(5) == [one]
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'")
+@pytest.mark.parametrize("statement", ["claim", "peek_next"])
+def test_it_reads_no_whole_table_of_which_the_planner_knows_nothing(place, statement):
+    crowd = place("crowd")  # more than there were when the table was analyzed last, if ever
+    Operation.objects.bulk_create([Operation(kind=KIND, workspace=crowd) for _ in range(3000)])
+    with connection.cursor() as cursor:
+        values = {"max_count": 10, "running_last": False, "owner": "node", "lease": 30.0, "kinds": KIND}
+        cursor.execute(f"EXPLAIN {getattr(sql(), statement)}", values)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Index Scan" in plan
+    assert "Seq Scan on operations_operation" not in plan

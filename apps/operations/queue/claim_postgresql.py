@@ -69,22 +69,27 @@ CANDIDATES = f"""
         )
     )"""  # noqa: S608 - constants only
 
+# LATERAL, IS TRUE and ANY(ARRAY) make the planner look up candidates by their keys, one after the other until there are
+# enough: with no or old statistics, as after a burst, it would read the whole table for each claim.
 POSTGRESQL = ClaimStatements(
     now=NOW,
     claim=f"""{CANDIDATES},
     taken AS (
-        SELECT operation.id FROM operations_operation AS operation JOIN candidate ON candidate.id = operation.id
-        WHERE operation.due_at <= {NOW} AND NOT EXISTS (SELECT FROM operations_drainmode)
-        ORDER BY candidate.turn, candidate.due_at LIMIT %(max_count)s FOR UPDATE OF operation SKIP LOCKED
+        SELECT operation.id FROM (SELECT id FROM candidate ORDER BY turn, due_at) AS ordered CROSS JOIN LATERAL (
+            SELECT mine.id FROM operations_operation AS mine
+            WHERE mine.id = ordered.id AND (mine.due_at <= {NOW}) IS TRUE FOR UPDATE SKIP LOCKED
+        ) AS operation
+        WHERE NOT EXISTS (SELECT FROM operations_drainmode) LIMIT %(max_count)s
     )
     UPDATE operations_operation AS operation
     SET due_at = {NOW} + make_interval(secs => %(lease)s), lease_owner = %(owner)s, fence = fence + 1,
         deadline_at = deadline_at + ({NOW} - due_at)
-    FROM taken WHERE operation.id = taken.id
+    WHERE operation.id = ANY(ARRAY(SELECT id FROM taken))
     RETURNING operation.id, operation.fence""",  # noqa: S608 - constants only
     peek_next=f"""{CANDIDATES}
-    SELECT operation.id, operation.fence FROM candidate JOIN operations_operation AS operation USING (id)
-    WHERE NOT EXISTS (SELECT FROM operations_drainmode) ORDER BY turn, candidate.due_at LIMIT 1""",  # noqa: S608 - constants only
+    SELECT id, fence FROM operations_operation WHERE id = (
+        SELECT id FROM candidate WHERE NOT EXISTS (SELECT FROM operations_drainmode) ORDER BY turn, due_at LIMIT 1
+    )""",  # noqa: S608 - constants only
     reached_limit=f"{FREE_PLACES} WHERE name IN (%(limit_key)s, %(workspace)s) ORDER BY free, name LIMIT 1",
     seconds_to_next=f"SELECT extract(epoch FROM min(due_at) - {NOW}) FROM operations_operation",  # noqa: S608 - constants only
     # The start need not be on the disk before the step begins: if the database crashes in the next moment, it has lost
