@@ -31,6 +31,7 @@ from apps.operations.observability import activity_log, metrics
 from apps.operations.queue.claim_sql import sql
 from apps.operations.queue.claim_statements import FIELDS
 from apps.operations.queue.leases import in_seconds, lease_seconds
+from apps.system.database import fetch_prepared
 from apps.system.sql_time import Now
 
 logger = logging.getLogger(__name__)
@@ -44,10 +45,7 @@ def set_running(lease: Lease) -> Operation | None:
     Returns the operation, now running, or None when the lease is lost.
     """
     key = Operation._meta.pk.get_db_prep_value(lease.operation_id, connection)
-    values: dict[str, Any] = {"id": key, "fence": lease.fence, "lease": lease_seconds()}
-    with connection.cursor() as cursor:
-        cursor.execute(sql().set_running, values)
-        row = cursor.fetchone()
+    row = fetch_prepared(sql().set_running, {"id": key, "fence": lease.fence, "lease": lease_seconds()})
     return row and operation_from(row)
 
 

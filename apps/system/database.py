@@ -9,7 +9,15 @@ from logging import Logger
 from typing import Any, TypeVar
 
 from django.apps import apps
-from django.db import Error, IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    Error,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.db.models import UniqueConstraint
 
 from apps.system.disk import database_disk_is_full
@@ -78,7 +86,8 @@ def prepared_cursor() -> Iterator[Any]:
     """Give a cursor whose statements PostgreSQL parses and plans once for the connection; on SQLite, any cursor.
 
     For a worker's most frequent statements only: it keeps its connection, which a pooler may not give to others between
-    two statements, and calls `forget_plans`. What they return must not change from one version to the next.
+    two statements, and calls `forget_plans`. What they return must not change from one version to the next, or they go
+    through `fetch_prepared`.
     """
     if connection.vendor != "postgresql":
         with connection.cursor() as cursor:
@@ -92,6 +101,19 @@ def prepared_cursor() -> Iterator[Any]:
     raw.prepare_threshold = 1  # Django's own cursors bind on the client's side, and never prepare
     with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
         yield cursor
+
+
+def fetch_prepared(statement: str, values: dict[str, Any]) -> Any:
+    """Run a prepared statement and return its row, or None; prepared anew where a migration changed what it returns."""
+    try:
+        with prepared_cursor() as cursor:
+            return cursor.execute(statement, values).fetchone()
+    except NotSupportedError:  # "cached plan must not change result type"
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+    with prepared_cursor() as cursor:
+        return cursor.execute(statement, values).fetchone()
 
 
 def forget_plans() -> None:
