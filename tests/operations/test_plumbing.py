@@ -145,6 +145,34 @@ def test_packets_can_be_taken_back(packets, spills):
     assert queue.empty()
 
 
+class Backlog:
+    """A broker that always has a batch of ten, and tells of each that it gives."""
+
+    def __init__(self, told):
+        self.told, self.given = told, 0
+
+    def take(self, *, until, max_count):
+        self.told.put(f"batch {self.given}")
+        self.given += 10
+        return list(range(self.given - 10, self.given))
+
+    def release_unstarted(self, tasks):
+        return tasks
+
+
+def test_workers_have_work_while_a_batch_is_claimed_and_get_all_of_it(start, packets):
+    tasks, told = packets(2)
+    stop = PipeEvent()
+    pusher = start(django_q_patches.pusher, tasks, stop, Backlog(told))
+    taken = [tasks.get() for _ in range(8)]
+    assert told.get() == "batch 0"
+    eventually(lambda: not told.empty(), 10, "a claim of the next batch")
+    taken += [tasks.get() for _ in range(2)]  # put before the next batch was asked for
+    stop.set()
+    pusher.join(10)
+    assert taken + tasks.get_all() == list(range(20))
+
+
 def test_packets_make_a_writer_wait_for_room(start, packets):
     queue = packets()
     writer = start(lambda: [queue.put("x" * 50_000) for _ in range(50)])

@@ -19,12 +19,20 @@ class Batch:
 
     def __init__(self, workers: int):
         self.workers = workers
+        self.kept: list[Any] = []
         self.count, self.put_at = 0, time.monotonic()
 
     def filled(self, tasks: list[Any]) -> list[Any]:
-        """Note that these tasks are on their way."""
-        self.count, self.put_at = len(tasks), time.monotonic()
-        return tasks
+        """Note that tasks are on their way; returns them, but for a quarter of a large batch, which `rest` returns."""
+        kept = len(tasks) // 4 if len(tasks) >= 4 * self.workers else 0
+        put, self.kept = tasks[: len(tasks) - kept], tasks[len(tasks) - kept :]
+        self.count, self.put_at = len(put), time.monotonic()
+        return put
+
+    def rest(self) -> list[Any]:
+        """Return what was kept of the batch: the workers go on with it while the next one is claimed."""
+        kept, self.kept = self.kept, []
+        return kept
 
     def age(self) -> float:
         """Return for how long the batch has been on its way."""

@@ -270,14 +270,21 @@ def pusher(task_queue: PacketQueue, event: PipeEvent, broker: Any = None) -> Non
     batch = Batch(Conf.WORKERS)
     while not event.is_set():
         if task_queue.empty():
-            for task in batch.filled(broker.take(until=event, max_count=batch.size())):
-                task_queue.put(task)
+            size = batch.size()
+            put_all(task_queue, batch.rest())
+            put_all(task_queue, batch.filled(broker.take(until=event, max_count=size)))
         elif batch.age() < PREFETCH_SECONDS:
             time.sleep(batch.pause())
         else:
-            for task in batch.filled(broker.release_unstarted(task_queue.get_all())):
-                task_queue.put(task)
+            put_all(task_queue, batch.filled(broker.release_unstarted([*task_queue.get_all(), *batch.rest()])))
             event.wait(PREFETCH_SECONDS / 4)  # whoever is idle comes first
+    put_all(task_queue, batch.rest())
+
+
+def put_all(task_queue: PacketQueue, tasks: list[Any]) -> None:
+    """Put tasks into the queue, in their order."""
+    for task in tasks:
+        task_queue.put(task)
 
 
 def install() -> None:
