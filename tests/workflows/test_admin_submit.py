@@ -48,7 +48,7 @@ def test_it_suggests_providers_plans_zones_and_taskservs_and_takes_others(olga, 
     account.zones.create(name="se-sto1", title="Stockholm")
     address, given = f"{ADD}?type=cluster_create", {"workspace": "production", "check": "yes"}
     html = olga.get(address).content.decode()
-    for option in ('"upcloud"></', '"tiny">1 CPU, 1 GiB', '"se-sto1">Stockholm<', '"redis">Redis'):
+    for option in ('"upcloud">UpCloud</', '"tiny">1 CPU, 1 GiB', '"se-sto1">Stockholm<', '"redis">Redis'):
         assert f"<option value={option}" in html, option
     assert 'list="parameter-plan-known"' in html and '<datalist id="parameter-plan-known">' in html
     typed = {"parameter-cluster_name": "shop", "parameter-node_count": "1", "parameter-plan": "unlisted"}

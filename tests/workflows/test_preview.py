@@ -21,7 +21,7 @@ def test_it_shows_waves_changes_price_and_permissions_and_creates_nothing(api, d
     result = answer["result"]
     servers, taskservs = result["waves"]
     assert [each["step"] for each in servers] == ["server[0]", "server[1]", "server[2]"]
-    assert servers[0]["change"] == "Create server k8s-prod-1 at upcloud in de-fra1, plan 2xCPU-4GB."
+    assert servers[0]["change"] == "Create server k8s-prod-1 at UpCloud in de-fra1, plan 2xCPU-4GB."
     assert [each["refused"] for each in servers + taskservs] == [None] * 4
     assert taskservs[0]["needs"] == ["server"]
     monthly = servers[0]["price"]["monthly"]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.providers.models import Plan
+from apps.providers.registry import title_of
 from apps.providers.services.catalog import Offering, offering
 from apps.servers.errors import HostnameTaken
 from apps.servers.models import Server
@@ -49,7 +50,7 @@ def describe_creation(
     if Server.objects.filter(workspace=place, hostname__iexact=hostname).exists():
         raise HostnameTaken(hostname=hostname, workspace=workspace)
     size = f" ({offer.size})" if offer.size and offer.size != plan else ""
-    return f"Create server {hostname} at {provider} in {zone}, plan {plan}{size}."
+    return f"Create server {hostname} at {title_of(provider)} in {zone}, plan {plan}{size}."
 
 
 def price_of_creation(*, workspace: str, provider: str, plan: str, zone: str, **others: Any) -> dict[str, str] | None:
@@ -67,4 +68,4 @@ def describe_deletion(*, workspace: str, server_id: str, **others: Any) -> str:
     """Say what a deletion would take away. Raises NotFound, OtherWorkspace, ServerProtected."""
     preflight_deletion(server_id=server_id, workspace=workspace)
     server = Server.objects.get(pk=server_id)
-    return f"Delete server {server.hostname} ({server.id}) at {server.provider}, its disks with it."
+    return f"Delete server {server.hostname} ({server.id}) at {server.provider_title}, its disks with it."
