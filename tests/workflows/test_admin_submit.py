@@ -123,7 +123,8 @@ def test_a_failed_one_is_resumed(olga, failed, run_worker):
     later = Workflow.objects.get(resumes=failed)
     assert later.operation.actor.username == "olga"
     assert later.steps.get(name="a").status == "completed"
-    assert "resume_workflows" not in olga.get(page(failed)).content.decode()
+    html = olga.get(page(failed)).content.decode()
+    assert "resume_workflows" not in html and f'It was resumed by <a href="{page(later)}">' in html
 
 
 def test_a_failed_one_is_rolled_back(olga, failed, run_worker, world):

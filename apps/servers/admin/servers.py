@@ -169,7 +169,7 @@ class ServerAdmin(CreateMixin, LifecycleMixin, RepairMixin, ReadOnlyAdmin):
 
     def ask(self, request: HttpRequest, servers: list[Server]) -> TemplateResponse:
         """Show what would be deleted."""
-        found = [(server, registry.occupants_of(server)) for server in servers]
+        found = [(server, [name.partition(" (")[0] for name in registry.occupants_of(server)]) for server in servers]
         context = {
             **self.admin_site.each_context(request),
             "title": "Delete servers",

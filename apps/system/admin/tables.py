@@ -25,11 +25,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Button:
-    """An action of the list, offered on a row's own page too; with a `warning` it asks once more."""
+    """An action of the list, offered on a row's own page too; with a `warning` it asks once more.
+
+    One that takes nothing away `is_safe`.
+    """
 
     action: str
     label: str
     warning: str = ""
+    is_safe: bool = False
 
 
 @dataclass(frozen=True)

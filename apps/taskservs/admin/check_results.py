@@ -37,7 +37,8 @@ def changes_of(operation: Operation) -> SafeString | None:
     hosts = {name: HostChanges(name) for name in hostnames(operation)}
     for change in redact(result["changes"]):
         host = hosts.setdefault(change["server"], HostChanges(change["server"]))
-        host.changes.append({**change, "lines": lines_of(change.get("diff", ""))})
+        action = change.get("action", "").removeprefix("ansible.builtin.")
+        host.changes.append({**change, "action": action, "lines": lines_of(change.get("diff", ""))})
     return SafeString(render_to_string("admin/taskservs/check_results.html", {"hosts": hosts.values()}))
 
 

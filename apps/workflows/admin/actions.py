@@ -115,7 +115,7 @@ class ActionsMixin(Base):
             return []
         user: Any = request.user
         fails = "The step fails, and what the definition says about that happens."
-        buttons = {True: Button("approve_workflows", "Approve", "The workflow goes on.")}
+        buttons = {True: Button("approve_workflows", "Approve", "The workflow goes on.", is_safe=True)}
         buttons[False] = Button("reject_workflows", "Reject", fails)
         return [
             button
@@ -127,7 +127,8 @@ class ActionsMixin(Base):
         """Offer what can be done once it has ended: only what its service would not refuse."""
         found = []
         if is_possible(resume.refuse_resume, row):
-            found.append(Button("resume_workflows", "Resume", "It goes on where it failed, with what is done kept."))
+            goes_on = "It goes on where it failed, with what is done kept."
+            found.append(Button("resume_workflows", "Resume", goes_on, is_safe=True))
         if is_possible(rollback.refuse_rollback, row.operation):
             found.append(Button("roll_back_workflows", "Roll back…"))
         return found

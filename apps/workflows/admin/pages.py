@@ -84,6 +84,14 @@ class WaitingFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=services.awaiting_approval(services.workflows_for(request.user)).values("pk"))
 
 
+def after_failure(row: Workflow) -> SafeString | str:
+    """Say what to do after a failure, or what was done."""
+    later = Workflow.objects.filter(resumes=row).select_related("operation__workspace").first()
+    if later is None:
+        return "Resume it once the cause is gone, or roll it back."
+    return format_html("It was resumed by {}: {}.", link(later, workflow_title(later)), later.operation.status)
+
+
 @admin.register(Workflow)
 class WorkflowAdmin(SubmitMixin, ActionsMixin, ReadOnlyAdmin):
     """Workflows."""
@@ -155,8 +163,7 @@ class WorkflowAdmin(SubmitMixin, ActionsMixin, ReadOnlyAdmin):
         """Say what it asks for, or why it failed and what to do next."""
         if not row.operation.error:
             return approval_problems(row, request.user)
-        step = "Resume it once the cause is gone, or roll it back." if row.operation.has_ended else ""
-        return [Problem("It failed", error_of(row.operation), step)]
+        return [Problem("It failed", error_of(row.operation), after_failure(row) if row.operation.has_ended else "")]
 
     def is_changing(self, row: Workflow, problems: Sequence[Problem]) -> bool:
         """Follow a workflow until nothing of it is left to do."""

@@ -221,7 +221,8 @@ class ScheduleAdmin(ReadOnlyAdmin):
 
     def buttons(self, request: HttpRequest, row: Schedule) -> list[Button]:
         """Offer what can be done with it, to those who may."""
-        run = Button("run_schedules", "Run now", "Its workflow is submitted at once, besides its times.")
+        besides = "Its workflow is submitted at once, besides its times."
+        run = Button("run_schedules", "Run now", besides, is_safe=True)
         if not self.may_change(request, row):
             return [run]
         switch = Button("unpause_schedules", "Unpause") if row.paused else Button("pause_schedules", "Pause")
