@@ -45,8 +45,9 @@ class PasswordState(forms.Widget):
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         """Show both."""
-        state = "set" if value and is_password_usable(value) else "none, so that the user cannot log in"
-        return format_html('<p>{} · <a href="../password/">Set another one</a></p>', state)
+        if value and is_password_usable(value):
+            return SafeString('<p>There is one. <a class="c-link" href="../password/">Set another one</a></p>')
+        return SafeString('<p>There is none. <a class="c-link" href="../password/">Set one</a></p>')
 
     def id_for_label(self, id_: str) -> str:
         """Return no id: there is nothing to type."""

@@ -141,7 +141,9 @@ def test_an_impossible_role_is_refused_by_naming_those_there_are(chief):
 
 def test_a_user_s_page_tells_that_there_is_a_password_and_nothing_of_its_hash(chief):
     html = browser(chief).get(page(seeded("olga", "operator"))).content.decode()
-    assert 'set · <a href="../password/">' in html and "pbkdf2" not in html and "salt" not in html
+    assert (
+        'There is one. <a class="c-link" href="../password/">' in html and "pbkdf2" not in html and "salt" not in html
+    )
     assert "Superuser status" not in html
 
 

@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from apps.operations.admin import in_names
 from apps.system.admin.schema_form import SchemaForm
 from apps.workflows.definitions import definitions
-from tests.console import browser, seeded
+from tests.console import a_server, browser, page, seeded
 
 MACHINE_WORDS = re.compile(r"/v1\b|\b(?:GET|POST|PATCH|DELETE) |`|&lt;\w+&gt;|\w\[\d+\]")
 
@@ -58,3 +58,12 @@ def test_an_empty_list_tells_those_who_may_add_a_row_how(role, is_told, db):
         html = client.get(f"/admin/{address}").content.decode()
         assert 'class="c-nothing"' in html
         assert (text in html) == is_told, address
+
+
+def test_what_is_not_so_is_a_word_and_what_is_empty_is_left_out(account, workspace):
+    """A red cross would say that something is wrong."""
+    server = a_server(account, workspace, status="failed", plan="huge")
+    html = browser(seeded("viv", "viewer")).get(page(server)).content.decode()
+    assert "<dt>Protected</dt><dd>no</dd>" in html and "close_small" not in html
+    assert "<dt>Status</dt>" in html and "<dt>Drift</dt>" not in html and "<dt>Tags</dt>" not in html
+    assert "none, no machine" in html and "UpCloud" in html
