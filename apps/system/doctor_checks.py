@@ -8,12 +8,12 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import WARNING, run_checks
 from django.db import Error, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from apps.system.disk import write_fault
 from apps.system.doctor import Check, Finding, fail, first_line, ok, warn
 from apps.system.key_rotation import survey
+from apps.system.schema_version import mismatch
 
 MAX_SKEW_SECONDS = 2.0
 SYNCHRONISE = "Let a time service (chrony, systemd-timesyncd) set the clocks of all nodes and of the database."
@@ -21,13 +21,10 @@ SYNCHRONISE = "Let a time service (chrony, systemd-timesyncd) set the clocks of 
 
 def check_migrations() -> list[Finding]:
     """Check whether the tables are those of this version."""
-    executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if not missing:
-        return [ok("migrations", "All are applied.")]
-    names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in missing[:3])
-    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-    return [fail("migrations", f"Not applied: {names}{more}.", "Run `manage.py migrate`.")]
+    if fault := mismatch():
+        what, _, advice = fault.partition(": ")
+        return [fail("migrations", f"{what}.", f"{advice[0].upper()}{advice[1:]}")]
+    return [ok("migrations", "All are applied.")]
 
 
 def check_writing() -> list[Finding]:

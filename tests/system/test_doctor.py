@@ -118,7 +118,11 @@ def test_it_names_a_migration_that_is_not_applied():
     last = MigrationRecorder.Migration.objects.filter(app="operations").order_by("-name").first()
     last.delete()
     [(level, message, advice)] = found("migrations")
-    assert (level, message, advice) == ("FAIL", f"Not applied: operations.{last.name}.", "Run `manage.py migrate`.")
+    assert (level, message, advice) == (
+        "FAIL",
+        f"The database lacks migrations of this version (operations.{last.name}).",
+        "Run `manage.py migrate`.",
+    )
 
 
 @pytest.mark.django_db(transaction=True)

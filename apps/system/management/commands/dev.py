@@ -31,6 +31,7 @@ from granian.log import LogLevels
 
 from apps.system.forked_process import SIGNALS, ForkedProcess, import_shared
 from apps.system.orphan_reaper import OrphanReaper
+from apps.system.schema_version import mismatch
 from apps.system.supervision import Child, Hopeless
 
 PATIENCE = 60
@@ -88,6 +89,8 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0)
         except OperationalError as error:
             sys.exit(f"CommandError: The database cannot be used: {error}")
+        if fault := mismatch():
+            sys.exit(f"CommandError: {fault}")
         call_command("seed_users", stdout=self.stdout)
         call_command("seed_demo", stdout=self.stdout)
 
