@@ -39,6 +39,12 @@ NAVIGATION: list[tuple[str, list[Entry]]] = [
         [
             ("Operations", "list_alt", "admin:operations_operation_changelist", "operations.operation_read"),
             ("Workflows", "account_tree", "admin:workflows_workflow_changelist", "workflows.workflow_read"),
+            (
+                "Definitions",
+                "schema",
+                "admin:workflows_workflowdefinition_changelist",
+                "workflows.workflow_read",
+            ),
             ("Schedules", "schedule", "admin:workflows_schedule_changelist", "workflows.workflow_read"),
             ("Freeze windows", "ac_unit", "admin:workflows_freezewindow_changelist", "workflows.workflow_read"),
         ],

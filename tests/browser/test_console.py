@@ -22,6 +22,8 @@ LISTS = {
     "/admin/workflows/workflow/": ROLES,
     "/admin/workflows/schedule/": ROLES,
     "/admin/workflows/freezewindow/": ROLES,
+    "/admin/workflows/workflowdefinition/": ROLES,
+    "/admin/workflows/workflowdefinition/add/": ["admin", "operator"],
     "/admin/providers/plan/": ROLES,
     "/admin/providers/plan/compare/": ROLES,
     "/admin/providers/zone/": ROLES,

@@ -12,7 +12,7 @@ from apps.operations.models import Operation
 from apps.providers.models import CloudAccount, Plan, Zone
 from apps.servers.models import Orphan
 from apps.system.models import SavedView
-from apps.workflows.models import FreezeWindow, Schedule
+from apps.workflows.models import FreezeWindow, Schedule, WorkflowDefinition
 from apps.workspaces.models import Workspace
 from tests.console import browser, listing, seeded
 
@@ -40,6 +40,7 @@ def add(chief):
         )
         times = {"starts_at": timezone.now(), "ends_at": timezone.now() + timedelta(hours=1)}
         FreezeWindow.objects.create(workspace=place, reason="Closed", created_by=person, **times)
+        WorkflowDefinition.objects.create(name=f"type_{number}", version=1, text="steps: []", uploaded_by=person)
         facts = {"params": {"hostname": f"web-{number}"}, "status": "completed", "due_at": None}
         Operation.objects.create(kind="server.delete", target=f"server:srv-{number}", **facts)
         SavedView.objects.create(user=chief, list_name="workflows.schedule", name=f"view-{number}", query="o=-1")
@@ -48,7 +49,7 @@ def add(chief):
 
 
 def test_each_list_asks_as_many_queries_for_30_rows_as_for_3(chief, add):
-    models = (Workspace, CloudAccount, Plan, Zone, Orphan, User, Schedule, FreezeWindow, Operation)
+    models = (Workspace, CloudAccount, Plan, Zone, Orphan, User, Schedule, FreezeWindow, WorkflowDefinition, Operation)
     addresses = [*map(listing, models), "/admin/providers/plan/compare/"]
     client, costs = browser(chief), []
     for numbers in (range(3), range(3, 30)):

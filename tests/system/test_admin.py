@@ -17,7 +17,7 @@ from tests.console import a_server, an_operation, browser, listing, page, seeded
 
 OURS = [model for model, pages in admin.site._registry.items() if isinstance(pages, ReadOnlyAdmin)]
 FORMS = {"providers.CloudAccount", "servers.Server", "taskservs.Taskserv", "workflows.Workflow", "workspaces.Workspace"}
-FORMS |= {"workflows.Schedule", "workflows.FreezeWindow"}
+FORMS |= {"workflows.Schedule", "workflows.FreezeWindow", "workflows.WorkflowDefinition"}
 LOCKED = [model for model in OURS if model._meta.label not in FORMS]
 OPEN = [User, Group]
 

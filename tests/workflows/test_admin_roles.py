@@ -16,7 +16,7 @@ from apps.operations.models import Operation, WorkerNode
 from apps.providers.models import CloudAccount
 from apps.servers.models import Orphan, Server
 from apps.system.admin import ReadOnlyAdmin
-from apps.workflows.models import FreezeWindow, Schedule, Step, Workflow
+from apps.workflows.models import FreezeWindow, Schedule, Step, Workflow, WorkflowDefinition
 from tests.accounts.test_roles import EXPECTED
 from tests.conftest import PASSWORD
 from tests.console import browser, listing, page, seeded, staff
@@ -31,6 +31,7 @@ READS = {
     "workflows.Workflow": "workflow_read",
     "workflows.Schedule": "workflow_read",
     "workflows.FreezeWindow": "workflow_read",
+    "workflows.WorkflowDefinition": "workflow_read",
     "workspaces.Workspace": "workspace_read",
     "providers.CloudAccount": "account_change",
     "providers.Plan": "server_read",
@@ -59,6 +60,7 @@ ACTIONS = {
         ("pause_schedules", "unpause_schedules", "run_schedules", "delete_schedules"), "workflow_submit"
     ),
     "workflows.FreezeWindow": {"delete_freeze_windows": "workflow_cancel"},
+    "workflows.WorkflowDefinition": {"retire_definitions": "workflow_cancel"},
     "workspaces.Workspace": {"activate": "workspace_create"},
     "providers.CloudAccount": dict.fromkeys(("read_catalog", "test_connection", "compare"), "account_change"),
     "accounts.User": {"end_all_sessions": "change_user", "delete_selected": "change_user"},
@@ -68,6 +70,7 @@ FORMS = {
     "workflows.Workflow": {"add": "workflow_submit"},
     "workflows.Schedule": {"add": "workflow_submit"},
     "workflows.FreezeWindow": {"add": "workflow_cancel"},
+    "workflows.WorkflowDefinition": {"add": "workflow_cancel"},
     "taskservs.Taskserv": {"add": "taskserv_create"},
     "servers.Server": {"add": "server_create", "change": "server_create"},
     "workspaces.Workspace": {"add": "workspace_create"},
@@ -125,6 +128,8 @@ def stage(workspace, alice, db):
     FreezeWindow.objects.create(
         workspace=workspace, reason="year end", starts_at="2999-01-01T00:00Z", ends_at="2999-01-02T00:00Z"
     )
+    text = "title: T\nsteps:\n  - {name: a, wait: {for: 0}}\n"
+    WorkflowDefinition.objects.create(name="mine", version=1, text=text, uploaded_by=alice)
     server.taskservs.create(workspace=workspace, name="nginx", version="1.22", status="running")
 
 
