@@ -18,10 +18,11 @@ def use_utf8() -> None:
 
 if __name__ == "__main__":
     use_utf8()
-    from django.core.management import execute_from_command_line
-
     from provisioning.private_files import UMASK
 
     os.umask(UMASK)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "provisioning.settings")
+
+    from django.core.management import execute_from_command_line
+
     execute_from_command_line(sys.argv)

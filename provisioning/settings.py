@@ -3,7 +3,6 @@
 Bad values, and outside development unsafe ones, end whatever loads the settings with one sentence for each.
 """
 
-import gc
 import os
 import sys
 import tempfile
@@ -20,8 +19,6 @@ from provisioning.logs import logging_for
 from provisioning.postgresql import POSTGRESQL_OPTIONS
 from provisioning.rest_api import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - read by the frameworks
 
-# Until all apps are loaded (SiteConfig): little of what is imported is garbage, and looking for it takes time.
-gc.disable()
 unused_imports.hide()
 
 env = Environment(os.environ)

@@ -1,7 +1,6 @@
 """All URLs of the service."""
 
 from django.conf import settings
-from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
@@ -19,7 +18,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/events", AdminEventViewSet.as_view({"get": "stream"})),
     path("admin/events/<str:id>", AdminEventViewSet.as_view({"get": "operation"})),
-    path("admin/", admin.site.urls),
+    path("admin/", ("provisioning.admin_urls", "admin", "admin")),  # a module's name: imported on use
     path("health", HealthView.as_view({"get": "retrieve"})),
     path("health/ready", ReadyViewSet.as_view({"get": "retrieve"})),
     path("health/workers", WorkersViewSet.as_view({"get": "retrieve"})),

@@ -15,6 +15,7 @@ LATE = (
     *("apps.providers.drivers.base", "apps.servers.handlers", "apps.taskservs.handlers", "apps.workflows.handlers"),
     *("apps.taskservs.ansible.runner", "apps.taskservs.ansible.playbook", "apps.emulator.views"),
     *("apps.providers.doctor_checks", "apps.taskservs.doctor_checks"),
+    *("provisioning.admin_urls", "apps.servers.admin", "apps.workflows.admin", "unfold.admin"),
 )
 # What a worker's processes share, for it is imported before they are forked.
 SHARED = (

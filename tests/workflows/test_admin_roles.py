@@ -17,6 +17,7 @@ from apps.providers.models import CloudAccount
 from apps.servers.models import Orphan, Server
 from apps.system.admin import ReadOnlyAdmin
 from apps.workflows.models import FreezeWindow, Schedule, Step, Workflow, WorkflowDefinition
+from provisioning import admin_urls  # noqa: F401 - registers the pages
 from tests.accounts.test_roles import EXPECTED
 from tests.conftest import PASSWORD
 from tests.console import browser, listing, page, seeded, staff

@@ -154,7 +154,7 @@ def serve_web() -> None:
 
 def preloaded(command: str) -> Callable[[], object]:
     """Import a command and what the forked processes need, so that they share it; returns the call."""
-    _ = get_resolver().url_patterns
+    _ = get_resolver().reverse_dict  # imports all pages
     import_shared()
     return partial(call_command, load_command_class(get_commands()[command], command))
 
