@@ -13,6 +13,7 @@ from apps.providers.models import CloudAccount, Plan, Zone
 from apps.servers.models import Orphan, Server
 from apps.system.admin import BoundedPaginator, ReadOnlyAdmin
 from apps.workspaces.models import Workspace
+from provisioning import admin_urls  # noqa: F401 - registers the pages
 from tests.console import a_server, an_operation, browser, listing, page, seeded, staff
 
 OURS = [model for model, pages in admin.site._registry.items() if isinstance(pages, ReadOnlyAdmin)]
