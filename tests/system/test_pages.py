@@ -7,6 +7,8 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 
+from provisioning import admin_urls  # noqa: F401 - registers the pages
+
 HTML = {"HTTP_ACCEPT": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PAGES = ["/", "/nothing", "/admin/login/", "/v1/docs", "/favicon.ico/x"]
 
