@@ -56,7 +56,7 @@ def parse_text(text: str, name: str, *, checked: bool = False, refer: Refer | No
             if count_values(node, {}) > MAX_VALUES:
                 raise DefinitionError(f"it holds more than {MAX_VALUES} values", hint="Use fewer aliases, or split it.")
             raw = plain(loader.construct_document(node) if node else None)
-            definition = build(raw) if checked else parse(raw)
+            definition = rebuilt(raw) if checked else parse(raw)
         with limited_work(MAX_REFERENCE_WORK):
             raise_faults(refer(definition, name) if refer else ())
         return definition
@@ -70,6 +70,14 @@ def parse_text(text: str, name: str, *, checked: bool = False, refer: Refer | No
         if isinstance(error, DefinitionError):
             raise_faults(located_faults(name, node, error))
         raise located(name, (1, 1), "it is no YAML", "Save it as UTF-8 text.") from error
+
+
+def rebuilt(raw: Any) -> Definition:
+    """Return the definition of data that was checked, maybe by an earlier version. Raises DefinitionError."""
+    try:
+        return build(raw)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return parse(raw)  # tells what is wrong
 
 
 def check_size(text: str) -> None:

@@ -149,3 +149,28 @@ def test_a_submission_of_much_work_is_refused(api, alice, workspace):
     assert api(alice).post("/v1/workflows/definitions", {"name": "mine", "text": text}).status_code == 200
     body = {"workspace": "production", "workflow_type": "mine"}
     assert "too much work" in refused(api(alice).post("/v1/workflows/submit", body), 400)["message"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "title: Old\nsteps:\n  - {wait: {for: 0}}\n",
+        "steps:\n  - {name: a, wait: {for: 0}}\n",
+        "title: Old\nsteps: {a: {wait: {for: 0}}}\n",
+        "title: Old\nsteps:\n  - {name: a, needs: [b], wait: {for: 0}}\n  - {name: b, needs: [a], wait: {for: 0}}\n",
+        "- Old\n",
+    ],
+)
+def test_an_upload_that_this_version_cannot_read_spoils_no_list_and_says_why(api, alice, workspace, client, text):
+    row = WorkflowDefinition.objects.create(name="old", version=1, text=text, uploaded_by=alice)
+    caller = api(alice)
+    assert "old" not in {each["name"] for each in caller.get("/v1/workflows/types").json()}
+    problem = refused(
+        caller.post("/v1/workflows/submit", {"workspace": "production", "workflow_type": "old"}),
+        400,
+        field="workflow_type",
+    )
+    assert problem["message"].startswith("old:")
+    client.force_login(alice)
+    for page in ("workflow/", "workflow/add/", "workflowdefinition/", f"workflowdefinition/{row.pk}/change/"):
+        assert client.get(f"/admin/workflows/{page}", follow=True).status_code == 200, page
