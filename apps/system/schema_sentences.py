@@ -28,7 +28,7 @@ SENTENCES: Mapping[str, str] = {
     "format": "{value} is no {rule}",
     "anyOf": "{value} fits none of the forms that are allowed",
     "oneOf": "{value} does not fit exactly one of the forms that are allowed",
-    "not": "{value} is of a form that is not allowed",
+    "not": "{value} is not allowed",
 }
 
 
