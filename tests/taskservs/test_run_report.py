@@ -17,6 +17,31 @@ def test_it_finds_the_line_that_says_what_is_wrong():
     assert summary({"stderr": "trying\nno such host\n"}) == "no such host."
 
 
+def test_it_says_which_url_could_not_be_fetched_and_why():
+    output = {"msg": "Request failed", "url": "http://10.0.0.5/redis.asc", "response": "HTTP Error 404: Not Found"}
+    assert summary(output) == "http://10.0.0.5/redis.asc: HTTP Error 404: Not Found."
+
+
+def task_event(**facts):
+    """Return the callback's event of a task on web-01."""
+    known = {"event": "task", "host": "web-01", "play": "nginx", "task": "Write", "action": "copy", "paths": []}
+    more = {"services": [], "service": "", "output": {}, "diff": "", "is_counted": False, "hidden": False}
+    return known | more | facts
+
+
+def test_it_logs_what_an_assertion_has_to_say():
+    report = Report(["web-01"], HiddenValues(["hush-hush"]), check_mode=False)
+    report.receive(task_event(state="ok", said="Fewer than hush-hush"))
+    [line] = report.take_lines()
+    assert (line.level, line.message) == ("warning", "web-01: Fewer than •••.")
+
+
+def test_a_diff_shows_no_password_that_was_there_before():
+    report = Report(["web-01"], HiddenValues(["new-one"]), check_mode=True)
+    report.receive(task_event(state="changed", diff="-http://me:old-one@10.0.0.5\n+http://me:new-one@10.0.0.5"))
+    assert report.changes[0]["diff"] == "-http://me:•••@10.0.0.5\n+http://me:•••@10.0.0.5"
+
+
 def failed_service(log, hidden=()):
     """Return the error of a server on which a service could not be restarted, having written this log."""
     report = Report(["web-01"], HiddenValues(hidden), check_mode=False)

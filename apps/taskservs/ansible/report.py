@@ -9,6 +9,7 @@ from typing import Any
 
 from apps.operations.models import Event
 from apps.system.hidden_values import HiddenValues
+from apps.system.redaction import redact_text
 
 LONGEST_SAID, LAST_LINES, MAX_CHANGES, MAX_EVENTS = 300, 3, 500, 5000
 COUNTED = ("ok", "changed", "skipped", "failed", "unreachable", "ignored")
@@ -64,7 +65,7 @@ class Report:
         """Take in one event of the callback plugin."""
         match event.get("event"):
             case "task":
-                shown = ("task", "output", "diff", "paths", "services", "service")
+                shown = ("task", "output", "diff", "paths", "services", "service", "said")
                 texts = {name: self.hidden.hide(event[name]) for name in shown if name in event}
                 self.on_task({**event, **texts})
             case "play_end":
@@ -94,7 +95,7 @@ class Report:
         self.log_task(event)
 
     def log_task(self, event: dict[str, Any]) -> None:
-        """Log one result: a failure as a sentence with the output of the task, the rest in a few words."""
+        """Log one result: a failure as a sentence with the task's output, what an assertion says, the rest briefly."""
         host, task, state = event["host"], event["task"], event["state"]
         data = {"server": host, "taskserv": event["play"], "task": task, "state": state}
         data |= {"tasks_done": self.done, "tasks_total": self.total}
@@ -102,6 +103,8 @@ class Report:
             self.log(Event.Level.ERROR, sentence(event), **data, output=event["output"])
         elif state == "ignored":
             self.log(Event.Level.WARNING, f"{sentence(event)} This is ignored.", **data, output=event["output"])
+        elif event.get("said"):
+            self.log(Event.Level.WARNING, f"{host}: {ended(event['said'])}", **data)
         elif state == "retry":
             tries = f"try {event.get('tries')} of {event.get('most')}"
             self.log(QUIET, f"{host}: {task}: not yet ({tries})", **data)
@@ -112,7 +115,7 @@ class Report:
         """Keep what a check would change."""
         if self.check_mode and len(self.changes) < MAX_CHANGES:
             facts = ("host", "play", "task", "action", "paths", "services", "diff")
-            self.changes.append({name: event[name] for name in facts})
+            self.changes.append({name: event[name] for name in facts} | {"diff": redact_text(event["diff"])})
 
     def on_play_end(self, name: str, play: str) -> None:
         """Note that a host has completed a play, unless it has failed in it."""
@@ -167,6 +170,8 @@ def sentence(event: dict[str, Any]) -> str:
 
 def summary(output: dict[str, Any]) -> str:
     """Return the most useful line of a task's output, cut, ending as a sentence does."""
+    if output.get("msg") == "Request failed" and output.get("response"):
+        return ended(f"{output.get('url')}: {output['response']}")
     texts = [str(output[key]) for key in ("msg", "reason", "stderr", "module_stderr", "stdout") if output.get(key)]
     if texts and texts[0].startswith(("non-zero return code", "MODULE FAILURE", "The command exited")):
         texts = texts[1:] + texts[:1]

@@ -23,7 +23,7 @@ short_description: one JSON line for each event
 description: Prints plays, results of tasks, retries and the summary as JSON lines.
 """
 LONGEST_TEXT, LONGEST_DIFF = 4000, 8000
-OUTPUT_KEYS = ("msg", "reason", "stderr", "stdout", "module_stderr", "module_stdout", "exception")
+OUTPUT_KEYS = ("msg", "reason", "stderr", "stdout", "module_stderr", "module_stdout", "exception", "url", "response")
 SERVICE_MODULES = ("systemd_service", "systemd", "service")
 STARTING = ("started", "restarted", "reloaded")
 
@@ -133,6 +133,7 @@ class CallbackModule(CallbackBase):
             output={} if hidden or state in ("ok", "changed", "skipped") else output_of(facts),
             diff="" if hidden else diff_of(facts),
             paths=[] if hidden else [path for path in map(path_of, changed_in(facts)) if path],
+            said="" if hidden or state != "ok" else said_in(task, facts),
             services=[name for name in (service_of(task, each) for each in changed_in(facts)) if name],
             **more,
         )
@@ -166,6 +167,12 @@ def output_of(facts: dict[str, Any]) -> dict[str, Any]:
     source = failed_in(facts)
     output = {key: tail(str(source[key])) for key in OUTPUT_KEYS if source.get(key)}
     return output | ({"rc": source["rc"]} if "rc" in source else {})
+
+
+def said_in(task: Any, facts: dict[str, Any]) -> str:
+    """Return what people are to know of a task that did not fail: the `success_msg` of an assertion."""
+    is_said = task.action.rpartition(".")[2] == "assert" and "success_msg" in task.args
+    return str(facts.get("msg") or "") if is_said else ""
 
 
 def failed_in(facts: dict[str, Any]) -> dict[str, Any]:
