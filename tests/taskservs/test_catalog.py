@@ -21,7 +21,7 @@ NAMES = sorted(path.parent.name for path in ROOT.glob("*/taskserv.yaml"))
 TASKS = sorted(path for path in ROOT.glob("*/tasks/*.yml"))
 HANDLERS = sorted(ROOT.glob("*/handlers/*.yml"))
 # Files that others of the role import.
-INTERNAL = {"main", "primary", "replica", "member", "node", "reload"}
+INTERNAL = {"main", "primary", "replica", "member", "node", "reload", "connections"}
 TEMPLATES = sorted(ROOT.glob("*/templates/*.j2"))
 
 BUILTIN = """apt assert command copy dpkg_selections file find get_url getent group import_role import_tasks
@@ -48,7 +48,7 @@ GIVEN = {
 ANSIBLE_FILTERS = {
     *("basename", "combine", "hash", "password_hash", "regex_replace", "regex_search", "to_json", "to_nice_json"),
     *("quote", "b64encode", "bool", "difference", "intersect", "zip", "subelements", "dict2items"),
-    *("items2dict", "regex_findall", "from_json", "regex_escape", "product"),
+    *("items2dict", "regex_findall", "from_json", "regex_escape", "product", "urlsplit", "urldecode"),
 }
 
 
@@ -120,6 +120,14 @@ def test_it_has_what_was_promised():
     assert {"redis", "nginx", "containerd", "kubernetes"} <= set(load_catalog())
     assert sorted(load_catalog()) == NAMES
     assert "1.28.0" in load_catalog()["kubernetes"].versions
+
+
+def test_whatever_is_fetched_is_tried_again():
+    tasks = [(path, task) for path in TASKS for task in flat(load(path))]
+    fetching = [(path, task) for path, task in tasks if "ansible.builtin.get_url" in task]
+    assert len(fetching) > 1
+    for path, task in fetching:
+        assert task.get("retries", 0) >= 3 and "until" in task, f"{path}: {task['name']}"
 
 
 @pytest.mark.parametrize("name", NAMES)

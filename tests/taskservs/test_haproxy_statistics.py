@@ -16,6 +16,7 @@ def read(key, *, servers, most=2000, mode="http", check="L7OK"):
     lines = [SERVER.format(address=address, status=status, check=check) for address, status in servers.items()]
     content = "\n".join(["# pxname,svname", FRONTEND.format(most=most, mode=mode), *lines, BACKEND, ""])
     known = defaults_of("haproxy") | {"haproxy_stats": {"content": content}, "haproxy_backends": ["b:80", "a:80"]}
+    known |= {"ansible_facts": {"processor_vcpus": 2}}
     return Templar(DataLoader(), known).template(trust_as_template("{{ " + key + " }}"))
 
 
