@@ -181,7 +181,7 @@ def _package_sources(text: str) -> dict[str, Any]:
     for name, value in found.items():
         _matching(re.compile("[a-z][a-z0-9_]*"), name)
         urls = {"proxy": value} if name == "proxy" else value
-        if not isinstance(urls, dict) or not urls.keys() <= {"proxy", "mirror", "key"}:
+        if not isinstance(urls, dict) or (name != "proxy" and not urls.keys() <= {"mirror", "key"}):
             raise ValueError(text)
         for url in urls.values():
             _matching(PACKAGE_URL, str(url))

@@ -40,6 +40,7 @@ BAD = {
         '{"proxy": "ftp://x"}',
         '{"debian": "http://x"}',
         '{"redis": {"keys": "x"}}',
+        '{"redis": {"proxy": "http://x"}}',
         '{"proxy": "http://user:pass-word@10.0.0.5:3142", "debian": 1}',
         '{"a": 1, "proxy": "' + "http://user:pass-word-" + "x" * 300 + '@10.0.0.5"}',
     ],
