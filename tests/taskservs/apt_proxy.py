@@ -13,7 +13,7 @@ from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 TRIES = 3
 
@@ -41,11 +41,19 @@ class Proxy(BaseHTTPRequestHandler):
             return None
         for _ in range(TRIES):
             try:
-                return fetch(self.path, path)
+                return fetch(self.path, path, self.headers["Authorization"])
             except (OSError, HTTPException) as error:
                 if isinstance(error, HTTPError) and error.code < 500:
                     return error.code
         return None if path.is_file() else 502
+
+    def send_error(self, code, *arguments):
+        """Answer with an error; a 401 asks for a password, as what it comes from does."""
+        self.send_response(code)
+        if code == 401:
+            self.send_header("WWW-Authenticate", 'Basic realm="packages"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def answer(self, path):
         with path.open("rb") as file:
@@ -58,10 +66,11 @@ class Proxy(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def fetch(url, path):
+def fetch(url, path, authorization=None):
     """Fetch a URL into a file, all of it or nothing. Raises OSError, HTTPException."""
+    request = Request(url, headers={"Authorization": authorization} if authorization else {})  # noqa: S310
     with (
-        urlopen(url, timeout=60) as answer,  # noqa: S310 - http of the package archive
+        urlopen(request, timeout=60) as answer,  # noqa: S310 - http of the package archive
         tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file,
     ):
         try:

@@ -1,5 +1,6 @@
-"""A small signed package repository, served by HTTP: `with apt_repository(folder, versions) as place`."""
+"""A small signed package repository behind a password: `with apt_repository(folder, versions) as place`."""
 
+import base64
 import email.utils
 import functools
 import hashlib
@@ -14,14 +15,34 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.taskservs import apt_proxy
+
 PROGRAMS = ("dpkg-deb", "gpg")
 NAME = "greeter"
 # A machine with this file refuses each version of the package.
 REFUSAL = "/etc/greeter-refuses"
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
+USER, PASSWORD = "reader", "p@ss:w0rd-of-the-repository"
+AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+
+
+class Protected(SimpleHTTPRequestHandler):
+    """Serves files to who has the password, but for the first requests of the key, and says nothing."""
+
+    refusals = apt_proxy.TRIES  # so that the proxy gives up once
+
+    def do_GET(self):
+        if self.headers["Authorization"] != AUTHORIZATION:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="packages"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif self.path.endswith("key.asc") and Protected.refusals:
+            Protected.refusals -= 1
+            self.send_error(503)
+        else:
+            super().do_GET()
 
     def log_message(self, *arguments):
         """Say nothing."""
@@ -41,7 +62,7 @@ def apt_repository(folder, versions):
     public.mkdir(parents=True)
     (public / "Packages").write_text("\n".join(build(folder, public, version) for version in versions))
     sign(folder, public)
-    server = ThreadingHTTPServer(("0.0.0.0", 0), functools.partial(Quiet, directory=public.parent))  # noqa: S104
+    server = ThreadingHTTPServer(("0.0.0.0", 0), functools.partial(Protected, directory=public.parent))  # noqa: S104
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"{server.server_port}/{public.name}"

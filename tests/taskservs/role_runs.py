@@ -13,6 +13,9 @@ from tests.providers.clouds.local import gateway, usable_engine
 from tests.ssh import Client
 from tests.taskservs.apt_proxy import apt_proxy
 
+# What a purge may leave: what changes by itself, files of packages that apt keeps as others suggest them, backups.
+MAY_STAY = "/proc /sys /dev /run /tmp /root /var/cache /var/log /var/tmp /var/lib/apt /var/lib/dpkg /var/lib/systemd"
+MAY_STAY += " /usr/bin /usr/sbin /usr/lib /usr/share /etc/alternatives /etc/subuid- /etc/subgid-"
 PATIENCE = 3000  # for a dozen services, beside other work on the same machine
 CACHE = Path(tempfile.gettempdir()) / f"provisioning-apt-cache-{os.getuid()}"
 
@@ -50,6 +53,12 @@ class Roles:
             secret_variables={f"{name}_{key}": value for key, value in secrets.items()},
             host_variables={each.id: {"taskserv_role": definition.role_of(at)} for at, each in enumerate(servers)},
         )
+
+    def paths(self, server):
+        """Return the paths of what is on a server, but for what may stay after a purge."""
+        leave_out = " -o ".join(f"-path {path}" for path in MAY_STAY.split())
+        find = f"find / -xdev \\( {leave_out} \\) -prune -o -print"
+        return set(self.ssh.run(server, find).splitlines())
 
     def run(self, *wanted, **more):
         """Run roles as `outcome` does, without a failure; gives the result."""

@@ -26,7 +26,7 @@ def spoil_postgres(ssh, one, two):
 
 def test_it_forms_redis_and_postgres_of_a_primary_and_replicas(roles, real_servers):
     servers = one, two, three = real_servers("db-01", "db-02", "db-03")
-    pair = [one, two]
+    pair, paths = [one, two], roles.paths(one)
     wanted = [("redis", servers, {}), ("postgres", pair, {})]
     roles.run(*wanted)
     spoil_postgres(roles.ssh, one, two)
@@ -71,10 +71,12 @@ def test_it_forms_redis_and_postgres_of_a_primary_and_replicas(roles, real_serve
     assert "blue" in roles.ssh.run(three, read)
     roles.run(("redis", [two, three], {}), actions=["verify"])
     roles.run(*wanted, actions=["remove"], purge=True)
+    assert roles.paths(one) - paths == set(), "a purge has left something"
 
 
 def test_it_forms_mariadb_of_a_primary_and_replicas(roles, real_servers):
     trio = one, two, three = real_servers("db-01", "db-02", "db-03")
+    paths = roles.paths(one)
     roles.run(("mariadb", [one], {}))
     make = "CREATE DATABASE shop; CREATE TABLE shop.colors (id INT PRIMARY KEY); INSERT INTO shop.colors VALUES (1)"
     roles.ssh.run(one, f"mariadb -e '{make}'")
@@ -89,15 +91,24 @@ def test_it_forms_mariadb_of_a_primary_and_replicas(roles, real_servers):
     roles.secrets["mariadb"]["replication_password"] = "another-password-of-theirs"
     roles.run(("mariadb", trio, {"port": 3307}), actions=["configure"])
 
-    # A primary that leaves has its replicas receive all that it has acknowledged; the next one, here late by ten
-    # seconds, applies it before it takes over, and the others follow it.
+    # A primary that leaves waits for a replica whose broken connection it has not seen yet, and has all receive what it
+    # acknowledges meanwhile; the next one, here late by ten seconds, applies it before it takes over.
     roles.ssh.run(two, "mariadb -e 'STOP SLAVE; CHANGE MASTER TO MASTER_DELAY = 10; START SLAVE'")
-    roles.ssh.run(one, "mariadb -e 'INSERT INTO shop.colors VALUES (3)'")
+    away = "kill -KILL $(pidof mariadbd); systemctl stop mariadb; sleep 15; systemctl start mariadb"
+    roles.ssh.run(three, f"({away}) >/dev/null 2>&1 &")
+    write = 'sleep 5; n=100; while mariadb -e "INSERT INTO shop.colors VALUES ($n)"; do echo $n; n=$((n+1)); done'
+    roles.ssh.run(one, f"({write}) >/root/acknowledged 2>/dev/null &")
     roles.run(("mariadb", trio, {}), actions=["demote"], only=[one])
-    assert roles.ssh.run(one, "systemctl is-active mariadb || true") == "inactive"
+    states = [roles.ssh.run(server, "systemctl is-active mariadb || true") for server in trio]
+    assert states == ["inactive", "active", "active"]
     assert changed(roles.run(("mariadb", trio, {}), actions=["demote"], only=[one])) == 0
     roles.run(("mariadb", [two, three], {}), actions=["promote", "verify"])
+    last = roles.ssh.run(one, "tail -n 1 /root/acknowledged")
+    highest = "mariadb -BNe 'SELECT MAX(id) FROM shop.colors'"
+    assert 100 < int(last) <= int(roles.ssh.run(two, highest)) == int(roles.ssh.run(three, highest))
     roles.ssh.run(two, "mariadb -e 'INSERT INTO shop.colors VALUES (4)'")
-    read = "for i in $(seq 50); do mariadb -BNe 'SELECT COUNT(*) FROM shop.colors' | grep 4 && break; sleep 0.1; done"
+    select = "mariadb -BNe 'SELECT id FROM shop.colors WHERE id = 4'"
+    read = f"for i in $(seq 50); do {select} | grep 4 && break; sleep 0.1; done"
     assert roles.ssh.run(three, read).strip() == "4"
     roles.run(("mariadb", trio, {}), actions=["remove"], purge=True)
+    assert roles.paths(one) - paths == set(), "a purge has left something"

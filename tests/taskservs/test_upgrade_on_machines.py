@@ -1,14 +1,16 @@
 """Upgrades on real machines: a package of two versions, from a repository of our own."""
 
+from urllib.parse import quote
+
 import pytest
 import yaml
 
-from apps.operations.models import Event
+from apps.operations.models import Event, Operation
 from apps.taskservs.models import Installation, Taskserv
 from tests.providers.clouds.local import gateway, usable_engine
 from tests.refusals import refused
 from tests.ssh import Client
-from tests.taskservs.apt_repository import NAME, REFUSAL, apt_repository
+from tests.taskservs.apt_repository import NAME, PASSWORD, REFUSAL, USER, apt_repository
 from tests.taskservs.playing import role
 
 pytestmark = pytest.mark.slow
@@ -42,7 +44,13 @@ VERIFY = [
         "when": "not ansible_check_mode",
     }
 ]
-REMOVE = [{"name": "Remove the package", "ansible.builtin.apt": {"name": NAME, "state": "absent"}}]
+REMOVE = [
+    {
+        "name": "Remove packages",
+        "ansible.builtin.import_role": {"name": "remove_packages"},
+        "vars": {"remove_packages_names": [NAME], "remove_packages_source": NAME},
+    }
+]
 VERSION = f"dpkg-query --show --showformat='${{Version}} ${{db:Status-Status}}' {NAME}"
 
 
@@ -57,8 +65,8 @@ def greeters(ansible, real_servers, package_proxy, tmp_path, settings):
     settings.TASKSERV_PATHS = [str(tmp_path / "catalog")]
     (tmp_path / "repository").mkdir()
     with apt_repository(tmp_path / "repository", ENTRY["versions"]) as place:
-        address = gateway(usable_engine())
-        source = {"mirror": f"http://{address}:{place}/", "key": f"http://{address}:{place}/key.asc"}
+        url = f"http://{USER}:{quote(PASSWORD)}@{gateway(usable_engine())}:{place}/"
+        source = {"mirror": url, "key": f"{url}key.asc"}
         settings.TASKSERV_PACKAGE_SOURCES = {"proxy": package_proxy, NAME: source}
         yield servers
 
@@ -79,6 +87,14 @@ def test_an_upgrade_takes_one_server_at_a_time_and_the_primary_last(greeters, an
     assert made.status == "completed", made.error
     url = f"/v1/taskservs/{made.result['taskserv_id']}/upgrade"
     assert installed() == ["1.0 installed"] * 3
+    assert Event.objects.filter(message__contains="Fetch the keys of package sources: not yet").count() == 1
+    for server in greeters:
+        found = ssh.run(
+            server, f"grep -rl '{PASSWORD[2:]}' /etc /var/lib/apt /var/log /root; stat -c %a /etc/apt/auth.conf.d/*"
+        )
+        assert found.split() == [f"/etc/apt/auth.conf.d/{NAME}.conf", "600"]
+    everything = str([*Operation.objects.values(), *Event.objects.values()])
+    assert PASSWORD[2:] not in everything and quote(PASSWORD) not in everything
 
     # One that fails stops the rest: the primary keeps its version.
     ssh.run(two, f"touch {REFUSAL}")
@@ -105,4 +121,4 @@ def test_an_upgrade_takes_one_server_at_a_time_and_the_primary_last(greeters, an
     assert installed() == ["1.0 installed"] * 3
     assert ansible.finish(client.delete(f"/v1/taskservs/{made.result['taskserv_id']}")).status == "completed"
     for server in greeters:
-        ssh.run(server, "rm -f /etc/apt/sources.list.d/greeter.sources")
+        assert ssh.tried(server, f"ls /etc/apt/*/{NAME}*").stdout == ""
