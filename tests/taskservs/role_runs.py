@@ -13,7 +13,7 @@ from tests.providers.clouds.local import gateway, usable_engine
 from tests.ssh import Client
 from tests.taskservs.apt_proxy import apt_proxy
 
-# What a purge may leave: what changes by itself, files of packages that apt keeps as others suggest them, backups.
+# What a purge may leave: what changes by itself, files of packages that apt keeps as others suggest them.
 MAY_STAY = "/proc /sys /dev /run /tmp /root /var/cache /var/log /var/tmp /var/lib/apt /var/lib/dpkg /var/lib/systemd"
 MAY_STAY += " /usr/bin /usr/sbin /usr/lib /usr/share /etc/alternatives /etc/subuid- /etc/subgid-"
 PATIENCE = 3000  # for a dozen services, beside other work on the same machine
@@ -55,10 +55,11 @@ class Roles:
         )
 
     def paths(self, server):
-        """Return the paths of what is on a server, but for what may stay after a purge."""
+        """Return the paths of what is on a server and belongs to no package, but for what may stay after a purge."""
         leave_out = " -o ".join(f"-path {path}" for path in MAY_STAY.split())
         find = f"find / -xdev \\( {leave_out} \\) -prune -o -print"
-        return set(self.ssh.run(server, find).splitlines())
+        packaged = "cat /var/lib/dpkg/info/*.list | sort -u >/tmp/packaged"
+        return set(self.ssh.run(server, f"{packaged}; {find} | sort | comm -23 - /tmp/packaged").splitlines())
 
     def run(self, *wanted, **more):
         """Run roles as `outcome` does, without a failure; gives the result."""
