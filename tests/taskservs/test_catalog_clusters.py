@@ -103,6 +103,7 @@ def test_it_forms_mariadb_of_a_primary_and_replicas(roles, real_servers):
     assert states == ["inactive", "active", "active"]
     assert changed(roles.run(("mariadb", trio, {}), actions=["demote"], only=[one])) == 0
     roles.run(("mariadb", [two, three], {}), actions=["promote", "verify"])
+    roles.run(("mariadb", [two, three, one], {}), actions=["leave"], only=[one])  # the old primary is stopped
     last = roles.ssh.run(one, "tail -n 1 /root/acknowledged")
     highest = "mariadb -BNe 'SELECT MAX(id) FROM shop.colors'"
     assert 100 < int(last) <= int(roles.ssh.run(two, highest)) == int(roles.ssh.run(three, highest))
