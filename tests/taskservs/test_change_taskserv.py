@@ -229,6 +229,19 @@ def test_the_same_and_an_unknown_version_are_refused(install, change, web_01):
     refused(change(id, "upgrade"), 400, field="version")
 
 
+def test_a_version_that_could_not_be_installed_is_given_up(install, change, changed, web_01):
+    """As the source of its packages cannot be reached: the upgrade failed, and the server has what it had."""
+    id = install("redis", config={"version": "7.0"})
+    Taskserv.objects.filter(pk=id).update(version="7.4", status="failed")
+    Installation.objects.filter(taskserv=id).update(state="failed", error="web-01: no source")
+    refused(change(id, "upgrade", version="7.0"), 409, error="OLDER_VERSION")
+    assert changed(id, "upgrade", version="7.0", force=True)["servers"] == ["web-01"]
+    taskserv = Taskserv.objects.get()
+    assert (taskserv.version, taskserv.status) == ("7.0", "running")
+    assert list(taskserv.installations.values_list("version", "state", "error")) == [("7.0", "running", "")]
+    refused(change(id, "upgrade", version="7.0"), 409)
+
+
 def test_an_upgrade_that_never_began_leaves_the_version(install, change, api, alice, web_01):
     answer = change(install("redis"), "upgrade", version="7.4")
     api(alice).post(f"/v1/operations/{answer.json()['id']}/cancel")

@@ -48,7 +48,7 @@ def upgrade_taskserv(
         config=taskserv.config,
         servers=servers,
         taskserv_id=taskserv.id,
-        hosts=[row.server for row in primary_last(rows, definition.roles[0]) if row.version != version],
+        hosts=[row.server for row in primary_last(rows, definition.roles[0]) if is_undone(row, version)],
         was=taskserv.status,
     )
     params = {"taskserv": taskserv.id, "before": before(taskserv), "after": machines.unfinished_on(servers)}
@@ -70,9 +70,14 @@ def primary_last(rows: list[Installation], first_role: str) -> list[Installation
     return sorted(rows, key=lambda row: (row.role == first_role, -row.position))
 
 
+def is_undone(row: Installation, version: str) -> bool:
+    """Tell whether a server is to be upgraded: it may have failed on the way to a version that is given up now."""
+    return row.version != version or row.state != Installation.State.RUNNING
+
+
 def refuse_version(taskserv: Taskserv, version: str, installed: set[str], *, force: bool) -> None:
-    """Refuse the version that is there on all servers, and a lower one. Raises SameVersion, OlderVersion."""
-    if installed == {version}:
+    """Refuse a version that all servers have and are to have, and a lower one. Raises SameVersion, OlderVersion."""
+    if installed == {version} == {taskserv.version}:
         raise SameVersion(taskserv=taskserv.id, name=taskserv.name, version=version)
     current = max(installed | {taskserv.version}, key=numbers)
     if numbers(version) < numbers(current) and not force:
