@@ -23,7 +23,8 @@ from ansible.plugins.connection import ssh
 DOCUMENTATION = ssh.DOCUMENTATION
 TAKEN_OVER, REASON = 254, "this server was taken over by another run, or the run was stopped"
 # $0 is the run, $1 the command. The file is written by the run that takes the server (host_control.py). With cgroups v1
-# the kernel does not tell the systemd of a container that a scope is empty, which would be listed for good.
+# the kernel does not tell the systemd of a container that a scope is empty, which would be listed for good. A scope's
+# description goes to the journal, by default the command with the variables in it.
 SCRIPT = f"""\
 holder=$(cat /run/provisioning.run 2>/dev/null)
 if [ -n "$holder" ] && [ "$holder" != "$0" ]; then
@@ -33,7 +34,8 @@ fi
 [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] || exec /bin/sh -c "$1"
 read -r id </proc/sys/kernel/random/uuid
 unit=provisioning-$id.scope
-set -- systemd-run --quiet --scope --collect --unit="$unit" --slice=provisioning.slice -- /bin/sh -c "$1"
+set -- systemd-run --quiet --scope --collect --unit="$unit" --slice=provisioning.slice --description="$unit" \\
+    -- /bin/sh -c "$1"
 [ -S /run/systemd/cgroups-agent ] || exec "$@"
 "$@"
 code=$?
