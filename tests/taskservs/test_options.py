@@ -20,6 +20,7 @@ from apps.taskservs.models import Taskserv
 from tests.refusals import refused
 
 EXAMPLES = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FACTS = {"processor_vcpus": 2}
 OPTIONS = [(name, key) for name, each in load_catalog().items() for key in each.options]
 
 
@@ -68,7 +69,7 @@ def rendered(name, config, template, **more):
     definition = load_catalog()[name]
     version, options = checked(definition, config)
     given = {f"{name}_{key}": value for key, value in {**definition.complete(options), "version": version}.items()}
-    known = defaults_of(name) | given | {"inventory_hostname": "web-01", "ansible_facts": {}} | more
+    known = defaults_of(name) | given | {"inventory_hostname": "web-01", "ansible_facts": FACTS} | more
     text = trust_as_template((ROOT / name / "templates" / template).read_text())
     return str(Templar(DataLoader(), known).template(text)), known
 
