@@ -7,12 +7,11 @@ from django.db import connection
 
 from apps.operations import services, transitions
 from apps.operations.queue import leases
+from tests.operations.conftest import on_both
 
 
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor != 'postgresql'")
-def test_a_step_starts_though_another_node_has_migrated(request):
-    request.addfinalizer(lambda: change_type("varchar(64)"))
+@pytest.mark.parametrize("system", on_both()[1:], indirect=True)
+def test_a_step_starts_though_another_node_has_migrated(database):
     for _ in range(2):
         assert start()
     change_type("varchar(65)")

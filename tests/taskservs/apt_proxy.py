@@ -47,13 +47,16 @@ class Proxy(BaseHTTPRequestHandler):
                     return error.code
         return None if path.is_file() else 502
 
-    def send_error(self, code, *arguments):
-        """Answer with an error; a 401 asks for a password, as what it comes from does."""
-        self.send_response(code)
-        if code == 401:
+    def end_headers(self):
+        """Ask for a password with a 401, as what it comes from does."""
+        if self.code == 401:
             self.send_header("WWW-Authenticate", 'Basic realm="packages"')
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        super().end_headers()
+
+    def send_response(self, code, message=None):
+        """Begin an answer."""
+        self.code = code
+        super().send_response(code, message)
 
     def answer(self, path):
         with path.open("rb") as file:

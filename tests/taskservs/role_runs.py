@@ -15,6 +15,8 @@ from tests.taskservs.apt_proxy import apt_proxy
 
 # What a purge may leave: what changes by itself, files of packages that apt keeps as others suggest them.
 MAY_STAY = "/proc /sys /dev /run /tmp /root /var/cache /var/log /var/tmp /var/lib/apt /var/lib/dpkg /var/lib/systemd"
+# What Debian's packages leave: copies of the settings that they were installed with, the first page of a web server.
+MAY_STAY += " /var/lib/ucf /var/www /etc/networks"
 MAY_STAY += " /usr/bin /usr/sbin /usr/lib /usr/share /etc/alternatives /etc/subuid- /etc/subgid-"
 PATIENCE = 3000  # for a dozen services, beside other work on the same machine
 CACHE = Path(tempfile.gettempdir()) / f"provisioning-apt-cache-{os.getuid()}"

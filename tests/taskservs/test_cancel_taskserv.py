@@ -98,7 +98,7 @@ def test_it_brings_back_a_taskserv_whose_removal_never_began(install, cancel, ap
 
 def test_it_calls_failed_what_was_cancelled_amid_its_removal(install, cancel, step, api, alice, web_01, run_worker):
     id = install("redis")
-    answer = api(alice).delete(f"/v1/taskservs/{id}")
+    answer = api(alice).delete(f"/v1/taskservs/{id}?purge=true")
     step(answer)
     on_server = api(alice).get(f"/v1/taskservs/{id}").json()["installations"][0]
     assert (on_server["state"], on_server["error"]) == ("removing", None)
