@@ -159,8 +159,10 @@ def plans(caller, url):
 
 def make_mixed_operations():
     """Make as many operations of as many sorts as it takes for an index to be worth while, and let the planner know."""
-    kinds, statuses = ["server.create", "server.reboot", "taskserv.create", "workflow.run"], ["completed", "failed"]
-    sorts = itertools.product(Workspace.objects.bulk_create(workspaces()), kinds, statuses, range(25))
+    kinds = [
+        f"{what}.{verb}" for what in ("server", "taskserv") for verb in ("create", "reboot", "verify", "delete", "run")
+    ]
+    sorts = itertools.product(Workspace.objects.bulk_create(workspaces()), kinds, ["completed", "failed"], range(10))
     Operation.objects.bulk_create(
         Operation(
             id=UUID(int=number),
