@@ -175,7 +175,10 @@ def task_files(directory: Path) -> Iterator[tuple[str, tuple[RoleTask, ...]]]:
 
 
 def flat(tasks: list[dict[str, Any]], above: tuple[str, ...] = ()) -> Iterator[RoleTask]:
-    """Yield tasks, those within a block, with its conditions, instead of the block itself."""
+    """Yield tasks, those within a block, with its conditions, instead of the block itself.
+
+    What a purge removes is a task of its own, as emulated checks list tasks by name.
+    """
     for task in tasks:
         given = task.get("when", [])
         conditions = (*above, *map(str, given if isinstance(given, list) else [given]))
@@ -183,3 +186,5 @@ def flat(tasks: list[dict[str, Any]], above: tuple[str, ...] = ()) -> Iterator[R
             yield from flat(task["block"], conditions)
         else:
             yield RoleTask(str(task.get("name", "")), conditions)
+        if "remove_packages_data" in (task.get("vars") or {}):  # what the shared role does with it in a purge
+            yield RoleTask("Remove data, logs and settings", (*conditions, "taskserv_purge | default(false)"))

@@ -58,8 +58,6 @@ def tasks_in(play: Play, file: str) -> Iterator[Task]:
     }
     for entry in part.definition.tasks.get(file, ()):
         yield Task(play, file, entry.name, hosts_of(entry, known))
-    if file == "remove" and play.purge:
-        yield Task(play, file, "Remove data, logs and settings", hosts)  # within the shared role remove_packages
 
 
 def run_tasks(context: Context, plays: list[Play], *, so_far: Counter) -> Wait | None:
