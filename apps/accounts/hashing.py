@@ -21,15 +21,25 @@ POLL_SECONDS = 0.02
 
 
 class HashingLimit:
-    """Limits hashing to half of the machine's processors, counted over all processes with one VAR_DIR."""
+    """Limits hashing to half of the machine's processors, counted over all processes with one VAR_DIR.
 
-    def __init__(self, slots: int, max_waiting: int = MAX_WAITING, wait_seconds: float = WAIT_SECONDS):
-        self.slots, self.wait_seconds = slots, wait_seconds
+    Threads of requests wait for `wait_seconds`, the main thread of a command for `command_seconds`, by default as long
+    as it takes.
+    """
+
+    def __init__(
+        self,
+        slots: int,
+        max_waiting: int = MAX_WAITING,
+        wait_seconds: float = WAIT_SECONDS,
+        command_seconds: float = float("inf"),
+    ):
+        self.slots, self.wait_seconds, self.command_seconds = slots, wait_seconds, command_seconds
         self.waiting = threading.BoundedSemaphore(max_waiting)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold a slot. Raises RateLimited when none is free in time; the main thread of a command waits for ever."""
+        """Hold a slot. Raises RateLimited when none is free in time."""
         held = self.take() or self.wait()
         try:
             yield
@@ -43,7 +53,7 @@ class HashingLimit:
     def wait(self) -> int:
         """Wait for a slot and return its file. Raises RateLimited."""
         if threading.current_thread() is threading.main_thread():
-            return self.poll(float("inf"))
+            return self.poll(time.monotonic() + self.command_seconds)
         if not self.waiting.acquire(blocking=False):
             raise RateLimited(seconds=RETRY_SECONDS)
         try:
