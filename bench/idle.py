@@ -1,12 +1,14 @@
 """What `make run` costs while nothing happens, and how long starting takes, beside another checkout of the project.
 
 `python -m bench idle`, or `IDLE_BASE=/path/to/checkout python -m bench idle` to compare: processes, their proportional
-memory (PSS), the processor's time in percent of one core, and the processor seconds of `manage.py check`.
+memory (PSS), the processor's time in percent of one core, the processor seconds of `manage.py check`, and those of the
+web server, with two processes as in `deploy/`, until it has answered its first request.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import socket
@@ -20,6 +22,7 @@ from pathlib import Path
 from bench.nodes import memory_of, processor_seconds_of, wait_until_healthy
 
 WARM_UP_SECONDS, SECONDS = 6, 8
+STARTS = 7
 HERE = Path(__file__).resolve().parent.parent
 
 
@@ -31,16 +34,18 @@ def main() -> None:
     if base := os.environ.get("IDLE_BASE"):
         found[base] = measure(Path(base))
     print("\n`make run` while nothing happens, on SQLite")
-    for name, (processes, memory, percent, check) in found.items():
-        print(f"  {name:<24} {processes:>3} processes  {memory:>6.0f} MB  {percent:>5.2f} %  check {check:>5.2f} s")
+    for name, (processes, memory, percent, check, web) in found.items():
+        rest = f"{processes:>3} processes  {memory:>6.0f} MB  {percent:>5.2f} %"
+        print(f"  {name:<24} {rest}  check {check:>5.2f} s  web server {web:>5.2f} s")
     if base:
         pairs = zip(found["this checkout"], found[base], strict=True)
         ratios = [f"{ours / theirs:.2f}" if theirs else "-" for ours, theirs in pairs]
-        print(f"  ratios: processes {ratios[0]}, memory {ratios[1]}, processor {ratios[2]}, check {ratios[3]}")
+        print(f"  ratios: processes {ratios[0]}, memory {ratios[1]}, processor {ratios[2]}")
+        print(f"          check {ratios[3]}, web server {ratios[4]}")
 
 
-def measure(checkout: Path) -> tuple[int, float, float, float]:
-    """Return processes, memory in MB, percent of a core while idle, and the processor seconds of `check`."""
+def measure(checkout: Path) -> tuple[int, float, float, float, float]:
+    """Return processes, memory in MB, percent of a core, and the processor seconds of `check` and of the web server."""
     with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -51,7 +56,23 @@ def measure(checkout: Path) -> tuple[int, float, float, float]:
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         run(checkout, environment)
         check = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
-        return (*idle(checkout, environment, port), check)
+        at_rest = idle(checkout, environment, port)  # it prepares the database, too
+        return (*at_rest, check, min(web_server(checkout, environment, port) for _ in range(STARTS)))
+
+
+def web_server(checkout: Path, environment: dict[str, str], port: int) -> float:
+    """Return the processor seconds of a web server until its first answer."""
+    unit = (checkout / "deploy/systemd/provisioning-web.service").read_text()
+    command = re.findall(r"^ExecStart=\S+ (.*)", unit, re.MULTILINE)[0].replace("8083", str(port))
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    words = [sys.executable, *command.split()]
+    server = subprocess.Popen(words, cwd=checkout, env=environment, start_new_session=True, **quiet)
+    try:
+        wait_until_healthy(port, 120)
+        return processor_seconds_of(server.pid)
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)  # some versions do not end by SIGTERM while a process of theirs starts
+        server.wait()
 
 
 def run(checkout: Path, environment: dict[str, str]) -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 FRONTS = {
-    "ASGI front": ["--interface", "asgi", "--backpressure", "4096", "provisioning.asgi:application"],
-    "WSGI threads": ["--interface", "wsgi", "--blocking-threads", "16", "bench.threaded_front:application"],
+    "ASGI front": "manage.py web --processes {workers}",
+    "WSGI threads": "-m granian --http 1 --no-ws --backlog 2048 --log-level error --workers {workers} --port {port}"
+    " --interface wsgi --blocking-threads 16 bench.threaded_front:application",
 }
 
 
@@ -36,10 +37,9 @@ def web_node(front: str, workers: int = 2, **settings: str) -> Iterator[tuple[in
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "granian", "--http", "1", "--no-ws", "--port", str(port), "--backlog", "2048"]
     process = subprocess.Popen(
-        [*command, "--workers", str(workers), "--log-level", "error", *FRONTS[front]],
-        env=os.environ | {"DATABASE_URL": database_url(), "LOG_LEVEL": "CRITICAL", **settings},
+        [sys.executable, *FRONTS[front].format(workers=workers, port=port).split()],
+        env=os.environ | {"DATABASE_URL": database_url(), "PORT": str(port), "LOG_LEVEL": "CRITICAL", **settings},
         start_new_session=True,
     )
     try:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 from django.core.management import get_commands, load_command_class
-from granian.cli import cli
 
 from provisioning import __version__
 from tests.test_readme import CONFIGURATION
@@ -48,14 +47,9 @@ def commands():
 @pytest.mark.parametrize("command", list(commands()), ids=" ".join)
 def test_it_has_the_command_with_its_options(command):
     program, *arguments = command
-    if program == "manage.py":
-        name, *options = arguments
-        load_command_class(get_commands()[name], name).create_parser("manage.py", name).parse_args(options)
-    else:
-        assert command[:2] == ["-m", "granian"]
-        context = cli.make_context("granian", arguments[1:])
-        assert context.params["app"] == "provisioning.asgi:application"
-        assert context.params["interface"].value == "asgi"
+    assert program == "manage.py"
+    name, *options = arguments
+    load_command_class(get_commands()[name], name).create_parser("manage.py", name).parse_args(options)
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)

@@ -94,11 +94,11 @@ def test_it_names_every_bad_value_at_once(tmp_path):
     [
         ("manage.py", "migrate"),
         ("manage.py", "worker"),
+        ("manage.py", "web"),
         ("-m", "pytest", "--collect-only", "-q", "tests/test_strict.py"),
         ("-c", "import provisioning.asgi"),
-        ("-m", "granian", "--interface", "asgi", "--port", "0", "--workers", "1", "provisioning.asgi:application"),
     ],
-    ids=["migrate", "worker", "pytest", "asgi", "granian"],
+    ids=["migrate", "worker", "web", "pytest", "asgi"],
 )
 def test_it_ends_whatever_loads_the_settings(command, tmp_path):
     done = load(*command, ENVIRONMENT="development", VAR_DIR=str(tmp_path), LEASE_SECONDS="abc")

@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import shlex
 import socket
 import subprocess
 import sys
@@ -12,23 +11,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 30
-APPLICATION = "provisioning.asgi:application"
-OPTIONS = shlex.split(
-    "--interface asgi --http 1 --no-ws --host 127.0.0.1 --backlog 2048 --backpressure 4096 --workers-kill-timeout 3"
-    " --log-level error"
-)
 
 
 @contextmanager
-def service(workers=1, **environment):
+def service(processes=1, **environment):
     """Run the service on a free port; gives the port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "granian", *OPTIONS, "--port", str(port), "--workers", str(workers), APPLICATION],
+        [sys.executable, "manage.py", "web", "--processes", str(processes)],
         cwd=ROOT,
-        env=os.environ | {"ENVIRONMENT": "development", "LOG_LEVEL": "CRITICAL"} | environment,
+        env=os.environ | {"ENVIRONMENT": "development", "LOG_LEVEL": "CRITICAL", "PORT": str(port)} | environment,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -15,7 +13,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -25,14 +22,12 @@ from django.core.management import call_command, get_commands, load_command_clas
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, OperationalError, connections
 from django.urls import get_resolver
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
-from granian.log import LogLevels
 
 from apps.system.forked_process import SIGNALS, ForkedProcess, import_shared
 from apps.system.orphan_reaper import OrphanReaper
 from apps.system.schema_version import mismatch
 from apps.system.supervision import Child, Hopeless
+from apps.system.web.server import port_fault, serve
 
 PATIENCE = 60
 CATALOG_SECONDS = 2.0
@@ -49,7 +44,8 @@ class Command(BaseCommand):
         for number in SIGNALS:  # a shell may start us with SIGINT ignored
             signal.signal(number, interrupt)
         with folder_lock(settings.VAR_DIR, settings.PORT):
-            refuse_if_taken(settings.PORT)
+            if fault := port_fault("127.0.0.1", settings.PORT):
+                raise CommandError(fault + " make run")
             self.serve()
 
     def serve(self) -> None:
@@ -58,7 +54,8 @@ class Command(BaseCommand):
         try:
             self.prepare()
             self.stdout.write(f"starting on port {settings.PORT} …")
-            children += [self.child("web server", serve_web), self.child("worker", preloaded("worker"))]
+            web = partial(serve, host="127.0.0.1", port=settings.PORT, processes=2)
+            children += [self.child("web server", web), self.child("worker", preloaded("worker"))]
             keep_alive(children, OrphanReaper(grace=STOP_SECONDS), self.announce)
         except KeyboardInterrupt:
             self.stdout.write("\nstopping …")
@@ -132,26 +129,6 @@ class Command(BaseCommand):
         )
 
 
-def serve_web() -> None:
-    """Be the web server: two processes, forked from this one."""
-    module, _, name = settings.ASGI_APPLICATION.rpartition(".")
-    import_module(module)
-    connections.close_all()
-    Granian(
-        f"{module}:{name}",
-        port=settings.PORT,
-        interface=Interfaces.ASGI,
-        http=HTTPModes.http1,
-        websockets=False,
-        workers=2,
-        respawn_failed_workers=True,
-        backlog=2048,
-        backpressure=4096,
-        workers_kill_timeout=6,  # open event streams would keep a process that is to stop
-        log_level=LogLevels.error,
-    ).serve()
-
-
 def preloaded(command: str) -> Callable[[], object]:
     """Import a command and what the forked processes need, so that they share it; returns the call."""
     _ = get_resolver().reverse_dict  # imports all pages
@@ -183,20 +160,6 @@ def folder_lock(folder: Path, port: int) -> Iterator[None]:
         file.write(f"process {os.getpid()} on port {port}\n")
         file.flush()
         yield
-
-
-def refuse_if_taken(port: int) -> None:
-    """Say so when the port cannot be used. Raises CommandError."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise CommandError(
-                f"Port {port} is in use by another program; choose another: PORT={port + 1} make run"
-                if error.errno == errno.EADDRINUSE
-                else f"Port {port} cannot be used ({error.strerror}); choose another: PORT=8083 make run"
-            ) from error
 
 
 def wait_for(url: str, *, say: Callable[[str], object]) -> None:
