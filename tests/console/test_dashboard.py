@@ -18,6 +18,7 @@ from apps.taskservs.models import Taskserv
 from apps.workflows.definition import APPROVE, RUN
 from apps.workflows.models import Step, Workflow
 from apps.workspaces.models import Workspace
+from provisioning.dashboard.fleet import FEW, groups, seconds_kept
 from provisioning.dashboard.outcomes import HourlyOutcomes, hourly
 from tests.console import a_server, an_operation, browser, seeded, staff
 
@@ -25,6 +26,7 @@ from tests.console import a_server, an_operation, browser, seeded, staff
 @pytest.fixture(autouse=True)
 def no_counts_of_other_tests():
     hourly.forget()
+    groups.forget()
 
 
 @pytest.fixture
@@ -184,6 +186,29 @@ def test_it_costs_the_same_with_many_rows(fleet, account, workspace, alice):
             assert client.get("/admin/dashboard/").status_code == 200
         costs.append(len(captured))
     assert costs[0] == costs[1] <= 12, "\n".join(query["sql"][:160] for query in captured)
+
+
+def test_many_servers_are_counted_once_in_a_while(fleet, account, workspace):
+    client = browser(seeded("chief", "admin"))
+    of_servers = "FROM servers_server"
+
+    def look():
+        with CaptureQueriesContext(connection) as queries:
+            html = client.get("/admin/").content.decode()
+        return figures(html)["Servers"], sum(of_servers in query["sql"] for query in queries.captured_queries)
+
+    assert [look(), look()] == [("5", 1), ("5", 1)]
+    for number in range(FEW):
+        a_server(account, workspace, f"many-{number}")
+    total = Server.objects.count()
+    assert [look(), look()] == [(str(total), 1), (str(total), 0)]
+    groups.until -= seconds_kept(total)
+    Server.objects.filter(hostname="web-0").delete()
+    assert look() == (str(total - 1), 1)
+
+
+def test_a_count_is_kept_the_longer_the_more_servers_there_are():
+    assert [seconds_kept(number) for number in (0, FEW, 20_000, 10**6)] == [0, 0, 2, 5]
 
 
 def test_it_leads_a_new_operator_to_the_first_server(db):
