@@ -1,7 +1,8 @@
 """The option `--database-only`: leave out the tests that use no database, for one run of them tells all about them.
 
 Such a test asks for no fixture of a database and has no mark for one, so that pytest-django refuses it any query. Tests
-of Ansible on real machines are left out too: they use a database only to get there.
+of Ansible on real machines are left out too: they use a database only to get there. So are those of any cloud at the
+provider `local`: what they ask of the database, they ask at the emulated clouds as well.
 """
 
 FIXTURES = {"db", "transactional_db", "database", "databases", "system"}
@@ -23,7 +24,7 @@ def pytest_collection_modifyitems(config, items):
 
 def uses_database(item):
     """Tell whether a test may use a database, the suite's own or one that a fixture of ours makes."""
-    if is_on_machines(item):
+    if is_on_machines(item) or is_at_local(item):
         return False
     if item.get_closest_marker("django_db") or FIXTURES & set(item.fixturenames):
         return True
@@ -34,6 +35,11 @@ def uses_database(item):
 def is_on_machines(item):
     """Tell whether a test has Ansible work on real machines."""
     return bool(ONCE & set(item.fixturenames)) or item.path.stem.endswith("_on_machines")
+
+
+def is_at_local(item):
+    """Tell whether a test of any cloud is about containers of this machine."""
+    return hasattr(item, "callspec") and item.callspec.params.get("served") == "local"
 
 
 def is_own(function):

@@ -21,6 +21,10 @@ def test_own(above): ...
 @pytest.fixture
 def roles(db): ...
 def test_role(roles): ...
+@pytest.fixture
+def served(request): ...
+@pytest.mark.parametrize("served", ["local", "upcloud"], indirect=True)
+def test_cloud(db, served): ...
 """
 
 
@@ -35,6 +39,6 @@ def collected(folder, *options):
 
 
 def test_it_leaves_out_what_uses_no_database(tmp_path):
-    with_database = {"test_fixture", "test_client", "test_mark", "test_own"}
-    assert collected(tmp_path) == {"test_nothing", "test_role", *with_database}
+    with_database = {"test_fixture", "test_client", "test_mark", "test_own", "test_cloud[upcloud]"}
+    assert collected(tmp_path) == {"test_nothing", "test_role", "test_cloud[local]", *with_database}
     assert collected(tmp_path, "--database-only") == with_database
