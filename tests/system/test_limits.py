@@ -96,8 +96,9 @@ def database_url():
 
 def processes(port):
     """Return the directories in /proc of the web server's processes."""
-    wanted = f"--port\0{port}\0".encode()
-    return [path.parent for path in Path("/proc").glob("[0-9]*/cmdline") if wanted in read(path)]
+    wanted = f"PORT={port}".encode()
+    servers = [path.parent for path in Path("/proc").glob("[0-9]*/cmdline") if b"manage.py\0web\0" in read(path)]
+    return [folder for folder in servers if wanted in read(folder / "environ").split(b"\0")]
 
 
 def read(path):
