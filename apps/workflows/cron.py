@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import takewhile
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
+from cronsim.explain import Expression
 
 from apps.workflows.errors import BadCron, UnknownTimeZone
 
 FIELDS, MAX_COUNTED = 5, 1000
 NAMES = (("minute", "*/15"), ("hour", "2"), ("day", "1"), ("month", "1-6"), ("weekday", "1-5"))
+# A range of one value with a step, such as 5-5/10, whose words leave out the step.
+UNCLEAR = re.compile(r"\b0*(\w+)-0*\1/", re.IGNORECASE)
+# What the library writes as 21th.
+ORDINAL, ENDINGS = re.compile(r"(?<!1)([123])th\b"), {"1": "1st", "2": "2nd", "3": "3rd"}
 
 
 def check_cron(cron: str, time_zone: str) -> None:
@@ -50,6 +56,19 @@ def reason(cron: str, after: datetime) -> str:
         except CronSimError:
             return f"bad {name} {fields[place][:30]}; write such as {example}"
     return "its fields do not go together"
+
+
+def in_words(cron: str) -> str:
+    """Return a cron expression in words, such as `At 02:30 every day`; "" where no words say exactly that."""
+    try:
+        found = Expression(cron.upper().split())
+    except (ValueError, IndexError):  # what was stored is no cron expression
+        return ""
+    # The days of month and of week are joined by "or" here, and one of them is every day.
+    is_unclear = not found.day_and and (found.day.star or found.dow.star)
+    if is_unclear or UNCLEAR.search(cron):
+        return ""
+    return ORDINAL.sub(lambda last: ENDINGS[last[1]], found.explain()).replace("day of month", "day of the month")
 
 
 def next_time(cron: str, time_zone: str, after: datetime) -> datetime | None:

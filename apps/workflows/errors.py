@@ -213,7 +213,10 @@ class NothingToRollBack(Conflict):
 class BadCron(Invalid):
     """A cron expression cannot be used."""
 
-    message = "{cron} is no cron expression: {why}. Give minute, hour, day, month and weekday, such as `30 2 * * *`."
+    message = (
+        "{cron} cannot be used: {why}. Give minute, hour, day of the month, month and weekday, such as 30 2 * * 1-5 "
+        "for half past two from Monday to Friday."
+    )
 
 
 class UnknownTimeZone(Invalid):

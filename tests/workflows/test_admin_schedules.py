@@ -73,6 +73,22 @@ def test_it_shows_what_is_wrong_at_its_field(olga, chain, wrong, form):
     assert not Schedule.objects.exists()
 
 
+def test_a_bad_expression_is_refused_by_saying_what_to_send(olga, chain):
+    for wrong in ("@daily", "61 * * * *", "0 0 30 2 *", "* * * * * *"):
+        [error] = create(olga, cron=wrong).context["times"].errors["cron"]
+        assert error.startswith(f"{wrong} cannot be used: ") and "such as 30 2 * * 1-5 for half past two" in error
+
+
+def test_it_shows_times_in_words_above_the_expression(olga, nightly):
+    for address in (listing(Schedule), page(nightly)):
+        html = olga.get(address).content.decode()
+        assert "At 02:30 every day" in html and "30 2 * * *</code>" in html, address
+    rows = olga.post(listing(Schedule), {"action": "export_csv", "_selected_action": [nightly.pk], "index": 0})
+    assert "At 02:30 every day 30 2 * * *" in b"".join(rows.streaming_content).decode()
+    Schedule.objects.update(cron="0 3 1-31 * 1")
+    assert "0 3 1-31 * 1</code>" in olga.get(listing(Schedule)).content.decode()
+
+
 def edit(client, schedule, **more):
     return client.post(page(schedule).replace("/change/", "/edit/"), GIVEN | more)
 

@@ -38,6 +38,7 @@ from apps.system.errors import DomainError
 from apps.workflows.admin.actions import is_possible
 from apps.workflows.admin.submit import cards, form_of, secret_parameters
 from apps.workflows.admin.titles import TypeTitles
+from apps.workflows.cron import in_words
 from apps.workflows.definition import Definition
 from apps.workflows.models import Schedule
 from apps.workflows.services import schedules
@@ -75,14 +76,14 @@ class ScheduleAdmin(ReadOnlyAdmin):
     add_permission = "workflow_submit"
     add_label = "Schedule a workflow"
     empty_text = "A schedule submits a workflow at the times of a cron expression, such as each night at half past two."
-    list_display = ("name", "workflow", "workspace", "cron", "time_zone", "state", "next_time", "last_time")
+    list_display = ("name", "workflow", "workspace", "times", "time_zone", "state", "next_time", "last_time")
     list_filter = ("paused", "workspace")
     list_select_related = ("workspace",)
     sortable_by = ()
     actions = ["pause_schedules", "unpause_schedules", "run_schedules", "delete_schedules"]
     fieldsets = [
         ("", {"fields": ["name", "workflow", linked("workspace"), "state", linked("actor")]}),
-        ("Times", {"fields": ["cron", "time_zone", "overlap_text", "last_time", "last"]}),
+        ("Times", {"fields": ["times", "time_zone", "overlap_text", "last_time", "last"]}),
         ("Parameters", {"fields": ["parameter_facts"]}),
     ]
 
@@ -250,6 +251,13 @@ class ScheduleAdmin(ReadOnlyAdmin):
     def state(self, row: Schedule) -> SafeString:
         """Show whether it is paused."""
         return badge("paused", "stopped") if row.paused else badge("active")
+
+    @admin.display(description="times")
+    def times(self, row: Schedule) -> SafeString | str:
+        """Show them in words, and as the cron expression."""
+        code = format_html('<code class="c-code c-soft">{}</code>', row.cron)
+        words = in_words(row.cron)
+        return format_html("{} <br>{}", words, code) if words else code
 
     @admin.display(description="if the workflow before has not ended")
     def overlap_text(self, row: Schedule) -> str:
