@@ -38,13 +38,17 @@ class Button:
 
 @dataclass(frozen=True)
 class PageLink:
-    """A button that leads to another page, for those who hold `permission`; `is_last` puts it behind all others."""
+    """A button that leads to another page, for those who hold `permission`; `is_last` puts it behind all others.
+
+    With `is_posted` the page is asked for by POST, as what it shows is recorded.
+    """
 
     label: str
     address: str
     permission: str = ""
     primary: bool = False
     is_last: bool = False
+    is_posted: bool = False
 
 
 @dataclass(frozen=True)

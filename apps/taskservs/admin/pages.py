@@ -38,6 +38,7 @@ from apps.system.admin import (
     standing_badge,
 )
 from apps.taskservs.admin.actions import ActionsMixin
+from apps.taskservs.admin.credentials import CredentialsMixin, credentials_links, looks_table
 from apps.taskservs.admin.install import InstallMixin, versions_above
 from apps.taskservs.admin.names import full_name
 from apps.taskservs.admin.search import search
@@ -94,17 +95,6 @@ def emulated_badge(emulated: bool) -> SafeString | str:
     return format_html('<span class="badge badge-emulated" title="{}">emulated</span>', EMULATED) if emulated else "-"
 
 
-def looks_table(row: Taskserv) -> Table:
-    """Show who looked at its credentials last."""
-    looks = credentials.opened_by(row)[:10]
-    return Table(
-        title="Looks at its credentials",
-        columns=["User", "When"],
-        rows=[[look.username, ago(look.at)] for look in looks],
-        permission="taskserv_create",
-    )
-
-
 def on_server(server: Server) -> Table:
     """Show what is installed on a server, for its page."""
     rows = server.taskservs.order_by("name", "created_at")
@@ -147,7 +137,7 @@ class NameFilter(admin.SimpleListFilter):
 
 
 @admin.register(Taskserv)
-class TaskservAdmin(InstallMixin, ActionsMixin, ReadOnlyAdmin):
+class TaskservAdmin(InstallMixin, ActionsMixin, CredentialsMixin, ReadOnlyAdmin):
     """Taskservs."""
 
     read_permission = "taskserv_read"
@@ -217,15 +207,15 @@ class TaskservAdmin(InstallMixin, ActionsMixin, ReadOnlyAdmin):
         return [where, operations, *([looks_table(row)] if credentials.opened_by(row).exists() else [])]
 
     def page_links(self, request: HttpRequest, row: Taskserv) -> list[PageLink]:
-        """Lead to the forms that change it."""
-        known = self.definition_of(row)
+        """Lead to the forms that change it, and to its credentials."""
+        known, secrets = self.definition_of(row), credentials_links(row)
         if known is None or row.status == Taskserv.Status.DELETING:
-            return []
+            return secrets
         configure, upgrade, remove = (
             reverse(f"admin:taskservs_taskserv_{action}", args=[row.pk])
             for action in ("configure", "upgrade", "remove")
         )
-        found = [PageLink("Remove…", remove, "taskserv_delete", is_last=True)]
+        found = [*secrets, PageLink("Remove…", remove, "taskserv_delete", is_last=True)]
         if row.status not in (Taskserv.Status.RUNNING, Taskserv.Status.FAILED):
             return found
         if newer := versions_above(row.version, known):
