@@ -13,11 +13,12 @@ from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, ManyToManyField, Q, QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
 
 from apps.accounts.models import User
 from apps.accounts.services import ROLES, end_sessions, exceeds, grantable_groups, grantable_permissions
@@ -63,8 +64,28 @@ class UserForm(NamesChoices, UserChangeForm):
         password.widget, password.help_text = PasswordState(), "Setting another one ends all sessions of the user."
 
 
+class NewPassword(UnfoldAdminPasswordWidget):
+    """A new password, to be typed or generated; the browser generates it, so that no response has it."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        """Add the button to the field."""
+        return super().render(name, value, attrs, renderer) + render_to_string("admin/accounts/generate_password.html")
+
+
 class NewUserForm(NamesChoices, UserCreationForm):
     """A user, to be made."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["password1"].widget = NewPassword({"autocomplete": "new-password"})
+
+
+class PasswordForm(AdminPasswordChangeForm):
+    """Another password for a user."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["password1"].widget = NewPassword({"autocomplete": "new-password", "autofocus": True})
 
 
 class RoleForm(NamesChoices, forms.ModelForm):
@@ -98,7 +119,7 @@ class UserAdmin(SavedViewsMixin, BoundedSearch, DjangoUserAdmin, ModelAdmin):
     """Users; their sessions and tokens die when the password changes or `active` is taken away."""
 
     actions = ["end_all_sessions"]
-    form, add_form, change_password_form = UserForm, NewUserForm, AdminPasswordChangeForm
+    form, add_form, change_password_form = UserForm, NewUserForm, PasswordForm
 
     list_display = ("username", "role_names", "state", "seen")
     search_help_text = "Part of the username, the names or the address"

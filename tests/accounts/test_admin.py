@@ -155,3 +155,12 @@ def test_a_role_is_made_of_permissions_in_words(chief):
     client.post(reverse("admin:auth_group_add"), {"name": "watchers", "permissions": [wanted.pk]})
     assert list(Group.objects.get(name="watchers").permissions.all()) == [wanted]
     assert "read servers" in client.get(page(Group.objects.get(name="watchers"))).content.decode()
+
+
+def test_it_offers_to_generate_a_password_and_sends_none_itself(chief):
+    """The browser makes it: tests/browser/test_secrets.py."""
+    client, olga = browser(chief), seeded("olga", "operator")
+    for address in (ADD, f"/admin/accounts/user/{olga.pk}/password/"):
+        html = client.get(address).content.decode()
+        assert html.count("data-generate") == html.count("system/generate_password.js") == 1, address
+        assert '<code class="c-code"></code>' in html and 'data-copy=""' in html
