@@ -1,7 +1,7 @@
 """The order of test files: those that take long are spread among the first three quarters of the others.
 
-Each takes minutes. At the end, one process would work on it while the others have nothing left to do; side by side, they
-would share the processors, while tests that wait leave them idle.
+Each takes minutes. At the end, one process would work on it while the others have nothing left to do; side by side,
+they would share the processors, while tests that wait leave them idle.
 """
 
 from itertools import groupby
