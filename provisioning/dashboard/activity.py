@@ -103,7 +103,7 @@ def charts() -> tuple[Chart, Chart]:
     counts = dict(zip(hours, hourly.of(hours), strict=True))
     of_hours = [Bar.of(hour.strftime("%H:00"), str(hour.date()), counts[hour]) for hour in hours[-24:]]
     of_days = [Bar.of(day[0].strftime("%a"), str(day[0].date()), total(counts[hour] for hour in day)) for day in days]
-    return Chart("Last 24 hours", of_hours), Chart("Last 7 days", of_days)
+    return Chart("Last 24 hours (UTC)", of_hours), Chart("Last 7 days (UTC)", of_days)
 
 
 def total(counts: Iterable[Counts]) -> Counts:

@@ -24,7 +24,7 @@ def main():
         create(page, "web-[01-04]", "create")
         create(page, "db-01")
         page.goto("/admin/servers/server/add/")
-        page.get_by_label("Host name").fill("batch-01")
+        page.get_by_label("Hostname", exact=True).fill("batch-01")
         page.get_by_role("button", name="Create").click()
         page.locator("#c-log-lines li").nth(1).wait_for()
         take(page, "operation")

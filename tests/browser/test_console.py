@@ -57,7 +57,7 @@ def made(chromium, server):
     page = context.new_page()
     log_in(page, "admin")
     page.goto("/admin/servers/server/add/")
-    page.get_by_label("Host name").fill("shown-01")
+    page.get_by_label("Hostname", exact=True).fill("shown-01")
     page.get_by_role("button", name="Create").click()
     page.wait_for_url("**/operations/operation/**")
     operation = page.url.removeprefix(server)
@@ -121,7 +121,7 @@ def test_a_new_operator_walks_from_the_login_to_a_running_server_by_keyboard(vis
     page.keyboard.press("Enter")
     page.wait_for_url("**/servers/server/add/")
     page.locator("#id_workspace").focus()
-    for _ in range(5):  # provider, zone, image, plan, host name
+    for _ in range(5):  # provider, zone, image, plan, hostname
         page.keyboard.press("Tab")
     page.keyboard.type("web-01")
     page.keyboard.press("Tab")

@@ -53,7 +53,7 @@ def test_a_new_operator_walks_to_a_redis_that_answers(page):
     page.get_by_role("link", name="Create a server").click()
     page.get_by_label("Provider").select_option("local")
     page.wait_for_function("document.querySelector('#id_zone').value === 'local'")
-    page.get_by_label("Host name").fill("cache-01")
+    page.get_by_label("Hostname", exact=True).fill("cache-01")
     page.get_by_role("button", name="Create", exact=True).click()
     watch(page)
     page.locator("#c-cards").get_by_role("link", name="cache-01").first.click()

@@ -45,7 +45,7 @@ def test_a_log_goes_on_without_a_stream_and_is_live_once_there_is_one(chromium, 
             log_in(page, "operator")
             held = hold_streams(address, context)
             page.goto("/admin/servers/server/add/")
-            page.get_by_label("Host name").fill("slow-01")
+            page.get_by_label("Hostname", exact=True).fill("slow-01")
             page.get_by_role("button", name="Create").click()
             page.wait_for_url("**/operations/operation/**")
             page.get_by_text("live view paused").wait_for()

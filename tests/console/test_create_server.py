@@ -82,6 +82,11 @@ def test_it_says_at_the_field_what_is_wrong(olga, given, wrong, field, text):
     assert not Operation.objects.filter(kind="server.create").exists()
 
 
+def test_it_says_once_what_is_wrong_for_all_names(olga, given):
+    found = olga.post(ADD, given | {"tags": "-bad", "do": "yes"}).context["form"].errors["tags"]
+    assert len(found) == 1 and found[0].startswith("A tag has 1 to 63 letters")
+
+
 @pytest.mark.parametrize("role", ["viewer", "developer"])
 def test_it_is_for_those_who_may_create(role, given):
     client = browser(seeded("viv", role))

@@ -64,7 +64,7 @@ def test_its_form_shows_what_the_service_refuses(chief, server):
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
-        ({"protected": True}, "stays, for it is protected"),
+        ({"protected": True}, "stays, because it is protected"),
         ({}, "is deleted within a minute"),
         ({"expires_at": None}, ""),
     ],

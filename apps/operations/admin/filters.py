@@ -19,7 +19,7 @@ class KindFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         """Offer the kinds that are registered."""
-        return sorted((name, kind.title) for name, kind in registry.kinds().items())
+        return sorted(((name, kind.title) for name, kind in registry.kinds().items()), key=lambda choice: choice[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         """Pick."""

@@ -48,7 +48,7 @@ class OperationAdmin(LiveMixin, ReadOnlyAdmin):
     read_permission = "operation_read"
     empty_text = "Each change is an operation: creating a server is one. They are listed here with their logs."
     change_form_template = "admin/operations/operation.html"
-    list_display = ("what", "state_badge", "target_page", "why", "workspace", "actor", "created", "took")
+    list_display = ("what", "state_badge", "target_page", "why", "workspace", "asked_by", "created", "took")
     list_filter = ("status", KindFilter, "workspace", "actor", CREATED, ProgressFilter)
     list_filter_submit = True
     list_select_related = ("workspace", "actor")
@@ -59,12 +59,12 @@ class OperationAdmin(LiveMixin, ReadOnlyAdmin):
     actions = ["cancel_selected", "run_again"]
     fieldsets = [
         (
-            "Asked for",
+            "Request",
             {
                 "fields": [
                     "target_page",
                     linked("workspace"),
-                    linked("actor"),
+                    linked("actor", "asked by"),
                     "origin",
                     "parent_page",
                     "created",
@@ -72,7 +72,7 @@ class OperationAdmin(LiveMixin, ReadOnlyAdmin):
                 ]
             },
         ),
-        ("Came to", {"fields": ["started", "ended", "took", "attempts_text", "result_facts"]}),
+        ("Outcome", {"fields": ["started", "ended", "took", "attempts_text", "result_facts"]}),
         (
             "For engineers",
             {
@@ -181,6 +181,11 @@ class OperationAdmin(LiveMixin, ReadOnlyAdmin):
             for title, group in found
         ]
 
+    @admin.display(description="asked by")
+    def asked_by(self, row: Operation) -> str:
+        """Show the user who asked for it."""
+        return str(row.actor or "-")
+
     @admin.display(description="asked from")
     def origin(self, row: Operation) -> str:
         """Show the client's address of the request."""
@@ -218,10 +223,10 @@ class OperationAdmin(LiveMixin, ReadOnlyAdmin):
 
     @admin.display(description="attempts")
     def attempts_text(self, row: Operation) -> str:
-        """Show what has failed since it last got on."""
+        """Show what has failed since its last progress."""
         lost = row.crash_count - bool(row.lease_owner)  # a claim counts as a crash until its step ends
         parts = [counted(row.attempts, "failed attempt"), counted(lost, "lost worker")]
-        return f"{', '.join(filter(None, parts))} since it last got on" if any(parts) else "no failed attempt"
+        return f"{', '.join(filter(None, parts))} since its last progress" if any(parts) else "-"
 
     @admin.display(description="values")
     def request_facts(self, row: Operation) -> SafeString | str:

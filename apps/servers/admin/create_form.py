@@ -34,7 +34,7 @@ class CreateForm(NamesChoices, forms.Form):
     image = forms.ChoiceField(required=False, widget=forms.Select(INPUT))
     plan = forms.ChoiceField(widget=forms.Select(INPUT))
     hostname = forms.CharField(
-        label="Host name",
+        label="Hostname",
         max_length=253,
         help_text="Several at once with a range: web-[01-06] makes web-01 to web-06.",
         widget=forms.TextInput(INPUT | {"autocomplete": "off", "spellcheck": "false", "placeholder": "web-01"}),
@@ -95,10 +95,12 @@ class CreateForm(NamesChoices, forms.Form):
         if not self.errors:
             for _, order in self.orders():
                 self.check_shape(order)
+                if set(self.errors) - {"hostname"}:  # the other fields are the same for all names
+                    break
         return values
 
     def check_shape(self, order: dict[str, Any]) -> None:
-        """Let the kind of operation check the values."""
+        """Let the kind of operation check the values; only what is wrong with a hostname is said of one."""
         kind = registry.kind_named(CREATE)
         shape = {name: value for name, value in order.items() if name != "workspace"}
         if isinstance(shape.get("expires_at"), datetime):
@@ -111,7 +113,9 @@ class CreateForm(NamesChoices, forms.Form):
             for field, problems in details.items():
                 texts = problems.values() if isinstance(problems, dict) else problems
                 flat = [str(text) for each in texts for text in (each if isinstance(each, list) else [each])]
-                self.add_error(field if field in self.fields else None, f"{order['hostname']}: {' '.join(flat)}")
+                flat = list(dict.fromkeys(flat))
+                about = f"{order['hostname']}: " if field == "hostname" else ""
+                self.add_error(field if field in self.fields else None, f"{about}{' '.join(flat)}")
 
     def orders(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield each name with the arguments of the service that makes it."""

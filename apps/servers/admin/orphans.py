@@ -26,7 +26,7 @@ class OrphanAdmin(ReadOnlyAdmin):
 
     read_permission = "server_read"
     empty_text = "Machines that this installation has made and that belong to no server would be here."
-    list_display = ("ref", "hostname", "account", "plan", "zone", "state_badge", "found", "seen")
+    list_display = ("machine", "state_badge", "account", "plan", "zone", "found", "seen", "ref_text")
     list_filter = ("account",)
     list_select_related = ("account",)
     sortable_by = ("found",)
@@ -34,7 +34,7 @@ class OrphanAdmin(ReadOnlyAdmin):
     search_help_text = "Part of the machine's id, its hostname or the server's id"
     actions = ["adopt_orphans", "delete_orphans"]
     fieldsets = [
-        (None, {"fields": [("ref", "state_badge"), "hostname", linked("account"), ("plan", "zone")]}),
+        (None, {"fields": ["hostname", "state_badge", "ref_text", linked("account"), "plan", "zone"]}),
         ("Mark", {"fields": ["server_id", "found", "seen", "id"]}),
     ]
 
@@ -98,6 +98,20 @@ class OrphanAdmin(ReadOnlyAdmin):
         """Show its operations."""
         operations = Operation.objects.visible_to(request.user).filter(target=row.target)
         return [operations_table(operations, title="Operations", more=list_of(Operation, target=row.target))]
+
+    def page_title(self, row: Orphan) -> str:
+        """Return the hostname, or what the provider calls the machine."""
+        return row.hostname or row.ref
+
+    @admin.display(description="hostname")
+    def machine(self, row: Orphan) -> str:
+        """Show the hostname, or what the provider calls the machine."""
+        return self.page_title(row)
+
+    @admin.display(description="id at the provider")
+    def ref_text(self, row: Orphan) -> str:
+        """Show what the provider calls the machine."""
+        return row.ref
 
     @admin.display(description="found", ordering="found_at")
     def found(self, row: Orphan) -> SafeString | str:

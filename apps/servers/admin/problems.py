@@ -29,11 +29,10 @@ def problems_of(server: Server) -> list[Problem]:
         found.append(failure(server))
     if server.drift:
         note = server.drift_note or f"The machine is {server.get_drift_display()}."
-        found.append(
-            Problem("The machine differs from what was done here", note, NEXT_STEPS.get(Drift(server.drift), ""))
-        )
+        step = NEXT_STEPS.get(Drift(server.drift), "")
+        found.append(Problem("The machine differs from what was done here", note, step, permission="server_create"))
     if stays := expiry_obstacle(server):
-        found.append(Problem("Its time is over", stays, level="warning"))
+        found.append(Problem("It has expired", stays, level="warning"))
     if holder := operations.holder_of(server.target):
         waiting = "" if holder.lease_owner else "It is waiting for a worker."
         status = message_of(holder) or waiting
@@ -47,4 +46,4 @@ def failure(server: Server) -> Problem:
         Operation.objects.filter(target=server.target, status=Operation.Status.FAILED).order_by("-created_at").first()
     )
     title = f"{title_of(last)}: failed" if last else "It has failed"
-    return Problem(title, error_of(last) if last else "", AFTER_FAILURE)
+    return Problem(title, error_of(last) if last else "", AFTER_FAILURE, permission="server_create")

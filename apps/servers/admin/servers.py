@@ -25,7 +25,7 @@ from apps.servers.admin.lifecycle import ExpiryFilter, LifecycleMixin
 from apps.servers.admin.price import price_text, read_plans, size_text, ssh_command
 from apps.servers.admin.problems import problems_of
 from apps.servers.admin.search import search
-from apps.servers.models import Server
+from apps.servers.models import DeletedServer, Server
 from apps.system.admin import (
     Button,
     PageLink,
@@ -179,6 +179,16 @@ class ServerAdmin(CreateMixin, LifecycleMixin, RepairMixin, ReadOnlyAdmin):
             "page": request.POST.get("page", ""),
         }
         return TemplateResponse(request, "admin/servers/delete.html", context)
+
+    def absence(self, id: str) -> SafeString | str:
+        """Say when a deleted server was deleted, and lead to its operations."""
+        gone = DeletedServer.objects.filter(pk=id).first()
+        if gone is None:
+            return super().absence(id)
+        its = list_of(Operation, target=f"server:{gone.pk}")
+        return format_html(
+            '{} was deleted {}. <a href="{}">Show its operations</a>', gone.hostname, ago(gone.deleted_at), its
+        )
 
     def prepare(self, rows: Sequence[Server]) -> None:
         """Read the plans of all rows at once, for their prices."""

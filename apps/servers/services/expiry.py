@@ -93,9 +93,9 @@ def expiry_obstacle(server: Server) -> str:
     if server.expires_at is None or server.expires_at > timezone.now():
         return ""
     if server.protected:
-        return "It has expired and stays, for it is protected."
-    if holder := operations.holder_of(server.target):
-        return f"It has expired; operation {holder.pk} holds it."
+        return "It has expired but stays, because it is protected."
+    if operations.holder_of(server.target):
+        return "It has expired; it is deleted once the operation under way has ended."
     try:
         refuse_if_occupied(server, force=False)
     except ServerOccupied as refusal:

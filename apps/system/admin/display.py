@@ -60,13 +60,13 @@ def link(row: Model | None, text: Any = None) -> SafeString | str:
     return format_html('<a href="{}">{}</a>', page_of(row), text or row) if may_open(type(row)) else str(text or row)
 
 
-def linked(name: str) -> Any:
-    """Return a field of a page that shows a related row, linked for those who may open it.
+def linked(name: str, title: str = "") -> Any:
+    """Return a field of a page that shows a related row, linked for those who may open it; `title` is its label.
 
     It is a function of the row, which the framework's types allow in lists only.
     """
 
-    @admin.display(description=name, ordering=name)
+    @admin.display(description=title or name, ordering=name)
     def shown(row: Any) -> SafeString | str:
         return link(getattr(row, name))
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from unfold.views import ChangeList
 
 from apps.system.admin.bounded_search import BoundedSearch
 from apps.system.admin.change_list import with_cursors
-from apps.system.admin.display import current_request
+from apps.system.admin.display import current_request, list_of
 from apps.system.admin.export import csv_of
 from apps.system.admin.paginator import BoundedPaginator
 from apps.system.admin.refusals import refusal_text
@@ -122,6 +125,11 @@ class ReadOnlyAdmin(SavedViewsMixin, BoundedSearch):
         """Return what is wrong with a row, and what to do next; it stands above everything else."""
         return []
 
+    def for_user(self, request: HttpRequest, problem: Problem) -> Problem:
+        """Leave out the next step where the user may not take it."""
+        may_act = not problem.permission or self.allows(request, problem.permission)
+        return problem if may_act else replace(problem, next_step="")
+
     def is_changing(self, row: Any, problems: Sequence[Problem]) -> bool:
         """Tell whether a row is changing, so that its page reloads: what is under way has the level info."""
         return any(problem.level == "info" for problem in problems)
@@ -151,6 +159,22 @@ class ReadOnlyAdmin(SavedViewsMixin, BoundedSearch):
         context = {"title": capfirst(self.opts.verbose_name_plural), "list_links": links}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
+        """Title the page like the button that leads to it."""
+        return super().add_view(request, form_url, {"title": self.add_label, **(extra_context or {})})
+
+    def absence(self, id: str) -> SafeString | str:
+        """Say that there is no row of this id."""
+        return f"There is no {self.opts.verbose_name} {id[:80]}. It may have been deleted."
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """Say so on the list, or on the dashboard to those who may not see the list."""
+        current_request.set(request)
+        messages.warning(request, self.absence(unquote(object_id)))
+        return HttpResponseRedirect(
+            list_of(self.model) if self.has_view_permission(request) else reverse("admin:index")
+        )
+
     def render_change_form(
         self,
         request: HttpRequest,
@@ -167,7 +191,7 @@ class ReadOnlyAdmin(SavedViewsMixin, BoundedSearch):
             tables = [table for table in self.tables(request, obj) if self.may_see(request, table)]
             links = [link for link in self.page_links(request, obj) if self.may_follow(request, link)]
             context |= {"tables": tables, "buttons": buttons, "page_links": links, "title": self.page_title(obj)}
-            problems = self.problems(request, obj)
+            problems = [self.for_user(request, problem) for problem in self.problems(request, obj)]
             context |= {"problems": problems, "subtitle": None, "is_row_page": True}
             context |= {"is_changing": self.is_changing(obj, problems)}
             context |= {"show_save_and_continue": False, "show_save_and_add_another": False}

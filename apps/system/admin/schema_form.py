@@ -134,7 +134,7 @@ class Lines(forms.CharField):
 
     def __init__(self, *, items: Mapping[str, Any], **options: Any) -> None:
         self.items = items
-        options["help_text"] = format_html("{} One a line.", options.get("help_text", ""))
+        options["help_text"] = format_html("{} One per line.", options.get("help_text", ""))
         super().__init__(**options)
 
     def clean(self, value: Any) -> list[Any]:
@@ -145,7 +145,7 @@ class Lines(forms.CharField):
         try:
             return [orjson.loads(line) for line in lines]
         except orjson.JSONDecodeError:
-            raise forms.ValidationError("Give one JSON value a line.") from None
+            raise forms.ValidationError("Give one JSON value per line.") from None
 
 
 def shown(value: Any, schema: Mapping[str, Any]) -> Any:

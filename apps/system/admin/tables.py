@@ -53,9 +53,13 @@ class PageLink:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a row, and what to do next; `level` is `error`, `warning` or `info`."""
+    """What is wrong with a row, and what to do next; `level` is `error`, `warning` or `info`.
+
+    Those who lack `permission` are not told what to do next.
+    """
 
     title: str
     text: str = ""
     next_step: str = ""
     level: str = "error"
+    permission: str = ""

@@ -181,7 +181,7 @@ class InstallMixin(CheckedMixin):
             form,
             f"Remove {full_name(taskserv)}",
             "Remove",
-            lead=f"{definition.title} is stopped, and its packages are removed from {where(taskserv)}.",
+            lead=f"{taskserv.name} is stopped, and its packages are removed from {where(taskserv)}.",
             servers=None,
             is_removal=True,
             back=page_of(taskserv),

@@ -35,7 +35,7 @@ class DefinitionForm(ServiceForm):
     text = forms.CharField(
         strip=False,
         max_length=MAX_BYTES,
-        widget=forms.Textarea({"class": "c-input font-mono", "rows": 30, "spellcheck": "false"}),
+        widget=forms.Textarea({"class": "c-input c-code", "rows": 30, "spellcheck": "false"}),
         help_text="The definition, as YAML; docs/workflows.md describes the format.",
     )
     actor: Any = None
@@ -62,6 +62,7 @@ class WorkflowDefinitionAdmin(ReadOnlyAdmin):
     list_display = ("name", "version", "is_offered", "uploaded", "uploaded_by")
     list_select_related = ("uploaded_by",)
     search_fields = ("name",)
+    search_help_text = "Part of a name"
     ordering = ("name", "-version")
     sortable_by = ()
     actions = ["retire_definitions"]
@@ -133,4 +134,4 @@ class WorkflowDefinitionAdmin(ReadOnlyAdmin):
     @admin.display(description="text")
     def lines(self, row: WorkflowDefinition) -> SafeString:
         """Show the definition as it was uploaded."""
-        return format_html('<span class="c-text font-mono">{}</span>', row.text)
+        return format_html('<span class="c-text c-code">{}</span>', row.text)

@@ -8,9 +8,10 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from apps.system.admin import Button, ReadOnlyAdmin, ServiceForm, ago, link
+from apps.system.admin import Button, ReadOnlyAdmin, ServiceForm, ago, badge, link
 from apps.workflows.models import FreezeWindow
 from apps.workflows.services import freeze
 
@@ -50,7 +51,7 @@ class FreezeWindowAdmin(ReadOnlyAdmin):
     add_label = "Add a freeze window"
     empty_text = "In a freeze window no workflow of a workspace begins; those that are submitted wait until it ends."
     form = FreezeForm
-    list_display = ("reason", "workspace", "starts", "ends", "created_by")
+    list_display = ("reason", "state", "workspace", "starts", "ends", "created_by")
     list_filter = ("workspace",)
     list_select_related = ("workspace", "created_by")
     ordering = ("-starts_at", "id")
@@ -61,7 +62,7 @@ class FreezeWindowAdmin(ReadOnlyAdmin):
         """Ask for less than is shown afterwards."""
         if obj is None:
             return ("workspace", "reason", "starts_at", "ends_at")
-        return ("place", "reason", "starts", "ends", "creator")
+        return ("place", "reason", "state", "starts", "ends", "creator")
 
     def get_form(
         self, request: HttpRequest, obj: FreezeWindow | None = None, change: bool = False, **options: Any
@@ -87,6 +88,14 @@ class FreezeWindowAdmin(ReadOnlyAdmin):
     def buttons(self, request: HttpRequest, row: FreezeWindow) -> list[Button]:
         """Offer to delete it."""
         return [Button("delete_freeze_windows", "Delete", "The workflows that it holds begin at once.")]
+
+    @admin.display(description="state")
+    def state(self, row: FreezeWindow) -> SafeString:
+        """Show whether it holds workflows now."""
+        now = timezone.now()
+        if row.ends_at <= now:
+            return badge("over", "skipped")
+        return badge("in effect", "active") if row.starts_at <= now else badge("planned", "pending")
 
     @admin.display(description="starts")
     def starts(self, row: FreezeWindow) -> SafeString | str:

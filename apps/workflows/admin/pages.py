@@ -39,12 +39,11 @@ from apps.system.admin import Button, PageLink, Problem, ReadOnlyAdmin, Table, a
 from apps.system.errors import DomainError
 from apps.workflows import services
 from apps.workflows.admin.actions import ActionsMixin
+from apps.workflows.admin.problems import problems_of
 from apps.workflows.admin.submit import SubmitMixin, as_html
 from apps.workflows.admin.titles import workflow_title
 from apps.workflows.definition import RUN
-from apps.workflows.errors import OwnApproval
 from apps.workflows.models import Step, Workflow
-from apps.workflows.services import approvals
 from apps.workflows.services.definitions import all_definitions
 from apps.workflows.services.graphs import svg_of_workflow
 from apps.workflows.services.pinned_definition import secrets_of
@@ -84,14 +83,6 @@ class WaitingFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=services.awaiting_approval(services.workflows_for(request.user)).values("pk"))
 
 
-def after_failure(row: Workflow) -> SafeString | str:
-    """Say what to do after a failure, or what was done."""
-    later = Workflow.objects.filter(resumes=row).select_related("operation__workspace").first()
-    if later is None:
-        return "Resume it once the cause is gone, or roll it back."
-    return format_html("It was resumed by {}: {}.", link(later, workflow_title(later)), later.operation.status)
-
-
 @admin.register(Workflow)
 class WorkflowAdmin(SubmitMixin, ActionsMixin, ReadOnlyAdmin):
     """Workflows."""
@@ -100,7 +91,7 @@ class WorkflowAdmin(SubmitMixin, ActionsMixin, ReadOnlyAdmin):
     add_label = "Run a workflow"
     empty_text = "A workflow does several steps as one, such as making a cluster."
     first_step = "Choose a type, and preview it first."
-    list_display = ("what", "state_badge", "why", "workspace", "actor", "created", "took")
+    list_display = ("what", "state_badge", "why", "workspace", "asked_by", "created", "took")
     list_filter = ("operation__status", WaitingFilter, TypeFilter, "operation__workspace")
     list_select_related = ("operation__workspace", "operation__actor")
     sortable_by = ("created",)
@@ -113,9 +104,9 @@ class WorkflowAdmin(SubmitMixin, ActionsMixin, ReadOnlyAdmin):
     ]
     change_form_template = "admin/workflows/workflow.html"
     fieldsets = [
-        ("", {"fields": ["state_badge", "why", "operation_page", "workspace", "actor", "created", "took"]}),
-        ("Asked for", {"fields": ["parameter_facts"]}),
-        ("Came to", {"fields": ["output_facts"]}),
+        ("", {"fields": ["state_badge", "why", "operation_page", "workspace_page", "asked_by", "created", "took"]}),
+        ("Request", {"fields": ["parameter_facts"]}),
+        ("Outcome", {"fields": ["output_facts"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -161,9 +152,7 @@ class WorkflowAdmin(SubmitMixin, ActionsMixin, ReadOnlyAdmin):
 
     def problems(self, request: HttpRequest, row: Workflow) -> list[Problem]:
         """Say what it asks for, or why it failed and what to do next."""
-        if not row.operation.error:
-            return approval_problems(row, request.user)
-        return [Problem("It failed", error_of(row.operation), after_failure(row) if row.operation.has_ended else "")]
+        return problems_of(row, request.user)
 
     def is_changing(self, row: Workflow, problems: Sequence[Problem]) -> bool:
         """Follow a workflow until nothing of it is left to do."""
@@ -219,8 +208,13 @@ class WorkflowAdmin(SubmitMixin, ActionsMixin, ReadOnlyAdmin):
         """Show where it works."""
         return str(row.operation.workspace)
 
-    @admin.display(description="actor")
-    def actor(self, row: Workflow) -> str:
+    @admin.display(description="workspace")
+    def workspace_page(self, row: Workflow) -> SafeString | str:
+        """Show where it works, with a link."""
+        return link(row.operation.workspace)
+
+    @admin.display(description="asked by")
+    def asked_by(self, row: Workflow) -> str:
         """Show who asked for it."""
         return str(row.operation.actor or "-")
 
@@ -248,26 +242,6 @@ class WorkflowAdmin(SubmitMixin, ActionsMixin, ReadOnlyAdmin):
     def output_facts(self, row: Workflow) -> SafeString | str:
         """Show what came of it."""
         return named_facts(secrets_of(row.pk).hide(row.outputs))
-
-
-def approval_problems(workflow: Workflow, user: Any) -> list[Problem]:
-    """Say which approvals a workflow waits for, whose, and why the user may not give one."""
-    if workflow.operation.has_ended:
-        return []
-    asked = approvals.approvals_of(workflow.operation).select_related("operation")[:SHOWN_STEPS]
-    return [approval_problem(step.operation, user) for step in asked]
-
-
-def approval_problem(operation: Operation, user: Any) -> Problem:
-    """Say what is to be approved; its message is such as `waiting for an approval by somebody: Reboot 2 servers?`."""
-    who, _, what = message_of(operation).partition(": ")
-    try:
-        approvals.refuse_decision(operation, user, approve=True)
-    except OwnApproval as refusal:
-        return Problem(what or "An approval", as_sentence(who), refusal.text, level="warning")
-    except DomainError:
-        pass
-    return Problem(what or "An approval", as_sentence(who), level="warning")
 
 
 def picture_of(workflow: Workflow) -> SafeString | str:

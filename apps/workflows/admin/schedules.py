@@ -82,7 +82,7 @@ class ScheduleAdmin(ReadOnlyAdmin):
     sortable_by = ()
     actions = ["pause_schedules", "unpause_schedules", "run_schedules", "delete_schedules"]
     fieldsets = [
-        ("", {"fields": ["name", "workflow", linked("workspace"), "state", linked("actor")]}),
+        ("", {"fields": ["name", "workflow", linked("workspace"), "state", linked("actor", "owner")]}),
         ("Times", {"fields": ["times", "time_zone", "overlap_text", "last_time", "last"]}),
         ("Parameters", {"fields": ["parameter_facts"]}),
     ]
