@@ -18,8 +18,9 @@ from django.db.models.sql.where import WhereNode
 
 from apps.system import keyset
 
-# A filter that fewer rows pass than this finds them; those of a commoner one are found along the order of the list.
-MAX_LEADING = 10_000
+# A filter that fewer rows pass than one of these finds them; those of commoner ones are found along the order of the
+# list. Counting costs time, so that more are only counted where all filters have that many.
+LEADING = (10_000, 50_000)
 # Parts of a list with no more rows are sorted rather than divided further.
 MAX_SORTED = 1000
 # Rows further back than this are looked for by time.
@@ -62,11 +63,9 @@ def led_by_rarest(queryset: QuerySet) -> QuerySet:
     where, filters = queryset.query.where, leading_filters_of(queryset)
     if connection.vendor != "sqlite" or len(filters) < 2:
         return queryset
-    counts = [count_up_to(rows_passing(each), MAX_LEADING) for each in filters]
-    fewest = min(counts)
     found = queryset.all()
-    if fewest < MAX_LEADING:
-        others = [each for each in filters if each is not filters[counts.index(fewest)]]
+    if rarest := rarest_of(filters):
+        others = [each for each in filters if each is not rarest]
     else:  # many rows pass each of them: most of all, as a rule, one that has only few values
         others = [each for each in filters if each.lhs.target.choices]
     if not others or len(others) == len(filters):
@@ -74,6 +73,19 @@ def led_by_rarest(queryset: QuerySet) -> QuerySet:
     conditions: list[Any] = [Unindexed(each) if each in others else each for each in where.children]
     found.query.where = WhereNode(conditions, where.connector, where.negated)
     return found
+
+
+def rarest_of(filters: Sequence[Exact]) -> Exact | None:
+    """Return the filter that the fewest rows pass, None where many pass each of them.
+
+    Of filters of several tables, many are sooner too many: each row found is looked up in the other table.
+    """
+    is_joined = len({each.lhs.target.model for each in filters}) > 1
+    for most in LEADING[:1] if is_joined else LEADING:
+        counts = [count_up_to(rows_passing(each), most) for each in filters]
+        if min(counts) < most:
+            return filters[counts.index(min(counts))]
+    return None
 
 
 def rows_passing(condition: Exact) -> QuerySet:
