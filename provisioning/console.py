@@ -40,7 +40,7 @@ NAVIGATION: list[tuple[str, list[Entry]]] = [
             ("Operations", "list_alt", "admin:operations_operation_changelist", "operations.operation_read"),
             ("Workflows", "account_tree", "admin:workflows_workflow_changelist", "workflows.workflow_read"),
             (
-                "Definitions",
+                "Workflow definitions",
                 "schema",
                 "admin:workflows_workflowdefinition_changelist",
                 "workflows.workflow_read",
@@ -52,7 +52,7 @@ NAVIGATION: list[tuple[str, list[Entry]]] = [
     (
         "Providers",
         [
-            ("Accounts", "cloud", "admin:providers_cloudaccount_changelist", "providers.account_change"),
+            ("Cloud accounts", "cloud", "admin:providers_cloudaccount_changelist", "providers.account_change"),
             ("Plans", "sell", "admin:providers_plan_changelist", "servers.server_read"),
             ("Zones", "public", "admin:providers_zone_changelist", "servers.server_read"),
         ],

@@ -232,5 +232,10 @@ def test_every_page_fits_and_is_accessible(width, theme, visit, made):
             for one in found
             if one["impact"] in ("critical", "serious")
         ]
+        for ask in page.locator("details.c-ask > summary").all():
+            ask.click()
+            if page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") > 0:
+                problems.append(f"{address} is too wide while it asks: {ask.inner_text()}")
+            page.keyboard.press("Escape")
     assert problems == []
     assert len(titles) >= len(LISTS) - 2

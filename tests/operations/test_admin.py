@@ -104,7 +104,7 @@ def test_it_tells_since_when_all_is_drained(chief, workspace):
     due = an_operation(workspace, due_at="2025-10-06T12:00:00Z")
     DrainMode.objects.create(since="2025-10-06T11:00:00Z", reason="New kernel.")
     html = strip_tags(browser(chief).get(page(due)).content.decode())
-    assert "No work is begun: `manage.py drain` was run 1 year ago: New kernel." in html
+    assert "No work is begun: manage.py drain was run 1 year ago: New kernel." in html
 
 
 def test_lines_that_come_later_are_shown_as_the_page_shows_them(chief, account, workspace):

@@ -60,7 +60,7 @@ def test_a_drain_shows_on_the_list_the_page_and_the_dashboard(viv, node):
     nodes.drain(reason="New kernel")
     assert ">draining<" in cells(viv)["node-1"]["state_badge"]
     html = viv.get(page(node)).content.decode()
-    assert "New kernel. No step is begun on any node" in html and "drain --off" in html
+    assert "New kernel. No step is begun on any node" in html and "<code>manage.py drain --off</code>" in html
     assert "drained: no work is begun" in viv.get("/admin/").content.decode()
 
 

@@ -56,5 +56,5 @@ def wait_line(operation: Operation) -> SafeString | str:
     if reason.code == "DRAINED":
         why = f": {reason.data['reason'].rstrip('.')}" if reason.data["reason"] else ""
         since = ago(datetime.fromisoformat(reason.data["since"]))
-        return format_html("No work is begun: `manage.py drain` was run {}{}.", since, why)
+        return format_html("No work is begun: <code>manage.py drain</code> was run {}{}.", since, why)
     return as_target(in_names([reason.message])[0], operation)

@@ -19,7 +19,7 @@ from apps.operations.admin.parts import operation_link, operations_table
 from apps.operations.models import DrainMode, Operation, WorkerNode
 from apps.operations.queue.leases import lease_seconds
 from apps.operations.worker import nodes
-from apps.system.admin import Problem, ReadOnlyAdmin, Table, ago, badge
+from apps.system.admin import Problem, ReadOnlyAdmin, Table, ago, badge, with_code
 from apps.system.doctor_checks import clock_finding
 
 SHOWN_OPERATIONS = 5
@@ -70,10 +70,12 @@ class WorkerNodeAdmin(ReadOnlyAdmin):
     def problems(self, request: HttpRequest, row: WorkerNode) -> list[Problem]:
         """Say that it is lost, or drained."""
         if not self.prepared(row).is_live:
-            return [Problem("It has no heartbeat any more", LOST, START_AGAIN)]
+            return [Problem("It has no heartbeat any more", LOST, with_code(START_AGAIN))]
         drain = self.prepared(row).drain
         reason = f"{drain.reason.rstrip('.')}. " if drain and drain.reason else ""
-        return [Problem("All nodes are drained", f"{reason}{DRAINED}", GO_ON, level="warning")] if drain else []
+        return (
+            [Problem("All nodes are drained", f"{reason}{DRAINED}", with_code(GO_ON), level="warning")] if drain else []
+        )
 
     def is_changing(self, row: WorkerNode, problems: Sequence[Problem]) -> bool:
         """Follow a node that lives."""

@@ -42,15 +42,21 @@ class AccountForm(ServiceForm):
     class Meta:
         model = CloudAccount
         fields = [*ABOUT, *LIMITS]
+        labels = {
+            "time_limit": "Time limit in seconds",
+            "max_servers": "Maximum number of servers",
+            "max_monthly_price": "Maximum cost per month",
+            "max_creating": "Maximum creations at once",
+        }
         help_texts = {
             "workspace": "Only this workspace may use it; left empty, all may.",
             "enabled": "Off: no new servers with it; those it has stay and can be deleted.",
             "privileged": "Local machines only: containers with all privileges, which may mount, load kernel modules "
             "and change this host's own settings. Give it to machines that you trust like the host.",
-            "time_limit": "Seconds that creating or deleting a server may take; empty: 900.",
-            "max_servers": "So many servers it may have; empty: any number.",
-            "max_monthly_price": "So much its servers may cost a month together, in the currency of its prices.",
-            "max_creating": "So many machines may be on order at the same moment; others wait, and say so.",
+            "time_limit": "How long creating or deleting a server may take; empty: 900.",
+            "max_servers": "Empty: any number.",
+            "max_monthly_price": "Of all its servers together, in the currency of its prices.",
+            "max_creating": "Further creations wait, and say so.",
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:

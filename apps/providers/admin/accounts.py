@@ -26,7 +26,7 @@ from apps.operations.models import Operation
 from apps.providers import services
 from apps.providers.admin.account_form import ABOUT, LIMITS, AccountForm, credential_fieldsets, form_with_credentials
 from apps.providers.models import CloudAccount, Plan, Zone
-from apps.system.admin import Button, Problem, ReadOnlyAdmin, Table, ago, list_of
+from apps.system.admin import Button, Problem, ReadOnlyAdmin, Table, ago, badge, list_of
 
 PREFIXES = ("catalog", "account", "compare")
 
@@ -72,16 +72,16 @@ class AccountAdmin(ReadOnlyAdmin):
     form = AccountForm
     add_label = "Add an account"
     empty_text = "Servers are created at an account of a provider. Add the first one, then test its connection."
-    list_display = ("__str__", "used_by", "endpoint", "enabled", "works", "read_at", "compared")
+    list_display = ("__str__", "state_badge", "used_by", "endpoint", "enabled", "read_at", "compared")
     list_filter = ("enabled", "workspace")
     list_select_related = ("workspace",)
     sortable_by = ()
     actions = _account_actions
-    readonly_fields = ["works", "read_at", "compared"]
+    readonly_fields = ["state_badge", "read_at", "compared"]
 
     def get_fieldsets(self, request: HttpRequest, obj: CloudAccount | None = None) -> Any:
         """Ask for the credentials of the account's provider; for those of each where it is still to be chosen."""
-        contact = [("works", "read_at"), "compared"]
+        contact = [("state_badge", "read_at"), "compared"]
         credentials = credential_fieldsets(obj.provider if obj else None)
         if obj is None:
             return [(None, {"fields": ABOUT}), *credentials, ("Limits", {"fields": LIMITS})]
@@ -123,12 +123,14 @@ class AccountAdmin(ReadOnlyAdmin):
 
         self.act_on_each(request, queryset, read, note="Queued the reading of plans and zones.")
 
-    @admin.display(description="works")
-    def works(self, row: CloudAccount) -> SafeString | str:
+    @admin.display(description="state")
+    def state_badge(self, row: CloudAccount) -> SafeString:
         """Show whether it worked when it was last asked for anything, and if not, why."""
         if row.checked_at is None:
-            return "not known yet"
-        return f"no: {row.problem}" if row.problem else format_html("yes, {}", ago(row.checked_at))
+            return badge("not tested yet", "skipped")
+        if row.problem:
+            return format_html('{} <span class="c-soft">{}</span>', badge("does not work", "failed"), row.problem)
+        return format_html("{} {}", badge("works", "up"), ago(row.checked_at))
 
     @admin.action(description="Test connection", permissions=["account_change"])
     def test_connection(self, request: HttpRequest, queryset: QuerySet) -> None:

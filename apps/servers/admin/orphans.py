@@ -35,7 +35,7 @@ class OrphanAdmin(ReadOnlyAdmin):
     actions = ["adopt_orphans", "delete_orphans"]
     fieldsets = [
         (None, {"fields": ["hostname", "state_badge", "ref_text", linked("account"), "plan", "zone"]}),
-        ("Mark", {"fields": ["server_id", "found", "seen", "id"]}),
+        ("Label of the machine", {"fields": ["server_id", "found", "seen", "id"]}),
     ]
 
     def has_server_create_permission(self, request: HttpRequest) -> bool:

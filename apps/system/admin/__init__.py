@@ -10,6 +10,7 @@ from apps.system.admin.display import (
     may_open,
     page_of,
     standing_badge,
+    with_code,
 )
 from apps.system.admin.facts import facts
 from apps.system.admin.forms import ServiceForm
@@ -35,6 +36,7 @@ __all__ = [
     "may_open",
     "page_of",
     "standing_badge",
+    "with_code",
     "ago",
     "duration",
     "facts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
 from typing import Any
 
@@ -10,11 +11,13 @@ from django.contrib.admin.utils import quote
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 # The request whose page is being made, for links that its user could not follow. Every page of ours sets it first.
 current_request: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)
+
+CODE = re.compile(r"`([^`]+)`")
 
 
 def badge(word: str, tone: str = "") -> SafeString:
@@ -34,6 +37,13 @@ def copyable(text: str) -> SafeString:
         '<button type="button" class="c-button c-small" data-copy="{0}">Copy</button></span>',
         text,
     )
+
+
+def with_code(text: str) -> SafeString:
+    """Set words between backticks as code."""
+    pieces = CODE.split(text)
+    marked = (format_html("<code>{}</code>", piece) if at % 2 else piece for at, piece in enumerate(pieces))
+    return format_html_join("", "{}", ((piece,) for piece in marked))
 
 
 def page_of(row: Model) -> str:

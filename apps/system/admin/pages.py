@@ -175,6 +175,13 @@ class ReadOnlyAdmin(SavedViewsMixin, BoundedSearch):
             list_of(self.model) if self.has_view_permission(request) else reverse("admin:index")
         )
 
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        """Title the page like the row's own."""
+        current_request.set(request)
+        row = self.get_object(request, unquote(object_id)) if self.has_view_permission(request) else None
+        title = {"title": f"History of {self.page_title(row)}"} if row else {}
+        return super().history_view(request, object_id, {**title, **(extra_context or {})})
+
     def render_change_form(
         self,
         request: HttpRequest,

@@ -8,9 +8,10 @@ from typing import Any
 
 import orjson
 from django import forms
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.system.admin.display import with_code
 from apps.system.admin.facts import in_words
 from apps.system.admin.forms import NamesChoices
 
@@ -19,7 +20,6 @@ UNCHANGED = "Leave it empty to have it generated, or kept as it is."
 
 
 JSON_HELP = 'Names and values as JSON, such as {"port": 6380}.'
-CODE = re.compile(r"`([^`]+)`")
 SIMPLE_PATTERN = re.compile(r"\^\[(?P<letters>[^\]]+)\]\{(?P<least>\d+),(?P<most>\d+)\}\$")
 RANGES = {"A-Za-z": "letters", "a-z": "lower-case letters", "A-Z": "capital letters", "0-9": "digits"}
 
@@ -94,9 +94,7 @@ def help_of(schema: Mapping[str, Any]) -> SafeString:
     """Return what a property's description and pattern say; words between backticks are set as code."""
     allowed, form = pattern_text(schema.get("pattern", "")), JSON_HELP if schema.get("type") == "object" else ""
     parts = [schema.get("description", ""), f"It has {allowed}." if allowed else "", form]
-    pieces = CODE.split(" ".join(filter(None, parts)))
-    marked = (format_html("<code>{}</code>", piece) if at % 2 else piece for at, piece in enumerate(pieces))
-    return format_html_join("", "{}", ((piece,) for piece in marked))
+    return with_code(" ".join(filter(None, parts)))
 
 
 def field_of(schema: Mapping[str, Any], *, required: bool) -> forms.Field:

@@ -167,6 +167,9 @@
       if (!open.contains(event.target)) open.open = false;
     }
   });
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches("details.c-ask[open]")) event.target.querySelector("input:not([type=hidden])")?.focus();
+  }, true);
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     for (const open of document.querySelectorAll("details.c-ask[open]")) {
