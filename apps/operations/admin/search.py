@@ -16,7 +16,7 @@ from apps.workspaces.models import Workspace
 
 MAX_FOUND, MAX_WORKSPACES, MAX_TARGETS = 1000, 100, 200
 BEGINNING_OF_ID = re.compile(r"[0-9a-f]{4,32}", re.ASCII)
-HELP = "Id, or hostname, address or tag of what is changed"
+HELP = "Id, hostname, address or tag"
 
 # What finds the keys of targets by a term that people type: the apps above give it for the prefix of their targets.
 Finder = Callable[[str], QuerySet[Any, str]]

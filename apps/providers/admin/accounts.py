@@ -103,12 +103,12 @@ class AccountAdmin(ReadOnlyAdmin):
         """Show whose servers it is for."""
         return str(row.workspace or "all")
 
-    @admin.display(description="plans and zones read")
+    @admin.display(description="catalog read")
     def read_at(self, row: CloudAccount) -> SafeString | str:
         """Show when the catalog was read."""
         return ago(row.refreshed_at, empty="never")
 
-    @admin.display(description="compared with its servers")
+    @admin.display(description="servers compared")
     def compared(self, row: CloudAccount) -> SafeString | str:
         """Show when its machines were last compared with the servers."""
         return ago(row.compared_at, empty="never")

@@ -31,7 +31,7 @@ class OrphanAdmin(ReadOnlyAdmin):
     list_select_related = ("account",)
     sortable_by = ("found",)
     search_fields = ("ref", "hostname", "server_id")
-    search_help_text = "Part of the machine's id, its hostname or the server's id"
+    search_help_text = "Part of hostname, machine id or server id"
     actions = ["adopt_orphans", "delete_orphans"]
     fieldsets = [
         (None, {"fields": ["hostname", "state_badge", "ref_text", linked("account"), "plan", "zone"]}),
