@@ -1,5 +1,6 @@
 import pytest
 
+from apps.servers.models import Server
 from apps.taskservs.models import Taskserv
 from tests.console import browser, listing, page, seeded
 
@@ -43,6 +44,24 @@ def test_it_asks_the_same_number_of_queries_for_any_number_of_rows(
     chief.get(listing(Taskserv))
     with django_assert_max_num_queries(12):
         chief.get(listing(Taskserv))
+
+
+def test_what_does_not_work_is_seen_in_the_list_on_the_page_and_on_the_servers(chief, install, web_01, web_02):
+    taskserv = Taskserv.objects.get(pk=install("redis", ["web-01", "web-02"]))
+    Server.objects.update(emulated=False)
+    taskserv.installations.filter(server=web_01).update(health="healthy")
+    taskserv.installations.filter(server=web_02).update(health="degraded", error="It does not answer a PING.")
+    assert "badge-degraded" in chief.get(listing(Taskserv)).content.decode()
+    shown = chief.get(page(taskserv)).content.decode()
+    assert (
+        "It is degraded on web-02" in shown and "It does not answer a PING." in shown and "Verify looks again" in shown
+    )
+    assert "badge-degraded" in chief.get(page(web_02)).content.decode()
+    assert "badge-degraded" not in chief.get(page(web_01)).content.decode()
+    assert "1 taskserv" in chief.get(listing(Taskserv), {"health": "degraded"}).content.decode()
+    assert "0 taskservs" in chief.get(listing(Taskserv), {"health": "healthy"}).content.decode()
+    told = browser(seeded("vera", "viewer")).get(page(taskserv)).content.decode()
+    assert "It is degraded on web-02" in told and "Verify looks again" not in told
 
 
 def test_it_says_where_clients_connect(chief, install, web_01, web_02):

@@ -10,7 +10,6 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.operations.admin import (
@@ -39,29 +38,21 @@ from apps.system.admin import (
 )
 from apps.taskservs.admin.actions import ActionsMixin
 from apps.taskservs.admin.credentials import CredentialsMixin, credentials_links, looks_table
+from apps.taskservs.admin.health import HealthFilter, bad_health, emulated_badge, health_badge
 from apps.taskservs.admin.install import InstallMixin, versions_above
 from apps.taskservs.admin.names import full_name
 from apps.taskservs.admin.search import search
 from apps.taskservs.catalog_definition import Definition
 from apps.taskservs.catalog_loader import load_catalog
+from apps.taskservs.machines import is_unreal
 from apps.taskservs.models import Installation, Taskserv
 from apps.taskservs.services import credentials
+from apps.taskservs.services.health import worst
 
 AFTER_FAILURE = "Apply its configuration once more with Configure, or remove it."
-EMULATED = "nothing is really installed"
 
 register_target_page("taskserv", "admin:taskservs_taskserv_change")
 register_target_page("verify", "admin:taskservs_taskserv_change")
-
-
-def is_unreal(server: Server) -> bool:
-    """Tell whether a server is only simulated."""
-    return server.emulated and not server.backed
-
-
-def health_badge(each: Installation) -> SafeString:
-    """Show what the last verification found, and when."""
-    return format_html("{} {}", badge(each.health), ago(each.verified_at, empty=""))
 
 
 def connect_text(known: Definition | None, row: Taskserv, each: Installation) -> str:
@@ -90,20 +81,20 @@ def is_loopback(address: str) -> bool:
         return address == "localhost"
 
 
-def emulated_badge(emulated: bool) -> SafeString | str:
-    """Say that an installation only pretends."""
-    return format_html('<span class="badge badge-emulated" title="{}">emulated</span>', EMULATED) if emulated else "-"
-
-
 def on_server(server: Server) -> Table:
     """Show what is installed on a server, for its page."""
-    rows = server.taskservs.order_by("name", "created_at")
+    rows = server.installations.select_related("taskserv").order_by("taskserv__name", "taskserv__created_at")
     return Table(
         title="Taskservs",
-        columns=["Taskserv", "Version", "Status", "Installation"],
+        columns=["Taskserv", "Version", "Status", "Health"],
         rows=[
-            [link(row, row.name), row.version, standing_badge(row.status), emulated_badge(is_unreal(server))]
-            for row in rows
+            [
+                link(each.taskserv, each.taskserv.name),
+                each.taskserv.version,
+                standing_badge(each.taskserv.status),
+                emulated_badge(True) if is_unreal(server) else health_badge(each),
+            ]
+            for each in rows
         ],
         more=list_of(Taskserv, servers__id=server.pk),
         more_text="Show them in the list",
@@ -144,8 +135,8 @@ class TaskservAdmin(InstallMixin, ActionsMixin, CredentialsMixin, ReadOnlyAdmin)
     add_label = "Install a taskserv"
     empty_text = "A taskserv is a service on servers, such as redis or nginx."
     first_step = "Choose one of the catalog, and a running server."
-    list_display = ("name", "version", "on", "status_badge", "stands_for", "workspace", "created")
-    list_filter = ("status", NameFilter, "workspace")
+    list_display = ("name", "version", "on", "status_badge", "health", "workspace", "created")
+    list_filter = ("status", HealthFilter, NameFilter, "workspace")
     list_select_related = ("workspace",)
     sortable_by = ("created",)
     ordering = ("-created_at", "-id")
@@ -155,7 +146,7 @@ class TaskservAdmin(InstallMixin, ActionsMixin, CredentialsMixin, ReadOnlyAdmin)
     fieldsets = [
         (
             "Service",
-            {"fields": ["title", "version", "status_badge", "stands_for", linked("workspace"), "created"]},
+            {"fields": ["title", "version", "status_badge", "health", linked("workspace"), "created"]},
         ),
         ("Configuration", {"fields": ["config_facts"]}),
         ("For engineers", {"classes": ["collapse"], "fields": ["id"]}),
@@ -167,8 +158,8 @@ class TaskservAdmin(InstallMixin, ActionsMixin, CredentialsMixin, ReadOnlyAdmin)
         return queryset.filter(pk__in=search(term)) if term else queryset, False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        """Read the servers along."""
-        return super().get_queryset(request).prefetch_related("servers")
+        """Read the servers and how each was found along."""
+        return super().get_queryset(request).prefetch_related("servers", "installations")
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Let a server's page link to the list of what is on it."""
@@ -178,7 +169,13 @@ class TaskservAdmin(InstallMixin, ActionsMixin, CredentialsMixin, ReadOnlyAdmin)
         """Say why it failed, and what is under way."""
         mine = Operation.objects.filter(target__in=[row.target, f"verify:{row.pk}"]).order_by("-created_at")
         failed = mine.filter(status=Operation.Status.FAILED).first() if row.status == Taskserv.Status.FAILED else None
-        found = [Problem(f"{title_of(failed)}: failed", error_of(failed), AFTER_FAILURE)] if failed else []
+        found = (
+            [Problem(f"{title_of(failed)}: failed", error_of(failed), AFTER_FAILURE, permission="taskserv_create")]
+            if failed
+            else []
+        )
+        if row.status == Taskserv.Status.RUNNING:
+            found += bad_health(row)
         return found + [
             Problem(f"Under way: {title_of(each)}", message_of(each), level="info") for each in mine.unfinished()
         ]
@@ -251,10 +248,12 @@ class TaskservAdmin(InstallMixin, ActionsMixin, CredentialsMixin, ReadOnlyAdmin)
         """Show the status."""
         return standing_badge(row.status)
 
-    @admin.display(description="installation")
-    def stands_for(self, row: Taskserv) -> SafeString | str:
-        """Say whether anything is really installed."""
-        return emulated_badge(any(is_unreal(server) for server in row.servers.all()))
+    @admin.display(description="health")
+    def health(self, row: Taskserv) -> SafeString | str:
+        """Show the health of its worst server, or that nothing is really installed."""
+        if any(is_unreal(server) for server in row.servers.all()):
+            return emulated_badge(True)
+        return badge(worst(each.health for each in row.installations.all()))
 
     @admin.display(description="configuration")
     def config_facts(self, row: Taskserv) -> SafeString | str:
