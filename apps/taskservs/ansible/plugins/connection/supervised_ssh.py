@@ -4,17 +4,25 @@ Where a server has no systemd, the environment variable PROVISIONING_RUN still m
 command is refused on a server that another run has taken. Runs inside `ansible-playbook`.
 
 Ansible sends each module with all that it imports, to be compiled by each task. The server keeps that here, compiled,
-so that a task sends its arguments and no more: 5 KB instead of 170, and half of the processor time there.
+so that a task sends its arguments and no more: 5 KB instead of 170, and half of the processor time there. Its module
+host, one process of Python for a run, runs it: no task starts SSH, shell, scope and Python of its own.
 """
 
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import io
 import os
+import re
 import shlex
+import struct
+import subprocess
 import zipfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -45,6 +53,9 @@ exit "$code"
 """
 # What Ansible pipes into Python: a program whose last argument is an archive of the module and what it imports.
 WRAPPER, ARCHIVE, CALL = b"\n_ANSIBALLZ_WRAPPER = True\n", b"\nzip_data='", b'\nif __name__ == "__main__":\n'
+MODULE_HOST = (Path(__file__).parent.parent / "remote" / "module_host.py").read_bytes()
+READY, NOT_HOSTED = b"ready", 252  # as there
+HOSTABLE = re.compile(r"/bin/sh -c '(/[\w./-]+) && sleep 0'")  # how Ansible runs a module without variables of its own
 NOT_KEPT, COMPLAINT = 253, "provisioning: this module is not kept here"
 # Added to that program. Byte code of another version of Python is ignored there, in favor of the source beside it.
 KEEPER = f"""
@@ -98,20 +109,155 @@ class Connection(ssh.Connection):
             return self.supervised(cmd, in_data, sudoable)
         before, archive, after = parts
         digest = digest_of(archive)
-        done = self.supervised(cmd, b"%s\nzip_data=_kept_module('%s')%s" % (before, digest, after), sudoable)
+        done = self.run_module(cmd, b"%s\nzip_data=_kept_module('%s')%s" % (before, digest, after), sudoable)
         if done[0] == NOT_KEPT and COMPLAINT.encode() in done[2]:
             sent = b"%s\nzip_data=_kept_module('%s', '%s')%s" % (before, digest, archive, after)
-            return self.supervised(cmd, sent, sudoable)
+            return self.run_module(cmd, sent, sudoable)
         return done
+
+    def run_module(self, cmd: str, program: bytes, sudoable: bool) -> Any:
+        """Run a module by the server's module host, or where there is none by a command of its own.
+
+        So is once more what a lost connection has interrupted, as Ansible's own SSH does.
+        """
+        interpreter = HOSTABLE.fullmatch(cmd)
+        if interpreter and not self.become:
+            self.host = self.get_option("host") or self._play_context.remote_addr
+            files = HostFiles(Path(os.environ["HOME"]), f"{self.host} {self.get_option('port')}")
+            with files.free() as is_free:
+                if is_free and (answer := self.hosted(files, interpreter[1], program)):
+                    return refused_if_taken(answer)
+        return self.supervised(cmd, program, sudoable)
+
+    def hosted(self, files: HostFiles, interpreter: str, program: bytes) -> tuple[int, bytes, bytes] | None:
+        """Have the module host run a program, started when there is none; None when it did not answer."""
+        channel = Channel.to(files) or self.start_module_host(files, interpreter)
+        if channel is None:
+            return None
+        with closing(channel):
+            answer = channel.ask(program)
+        return None if answer is None or answer[0] == NOT_HOSTED else answer
+
+    def start_module_host(self, files: HostFiles, interpreter: str) -> Channel | None:
+        """Start the module host of a server, which lives as long as this machine's end of its session."""
+        self._connect()
+        reads_itself = f"import sys; exec(sys.stdin.buffer.read({len(MODULE_HOST)}))"
+        there = command_line(shlex.join([interpreter, "-c", reads_itself, os.environ["PROVISIONING_RUN"]]))
+        here = self._build_command(self.get_option("ssh_executable"), "ssh", self.host, there)
+        with files.made() as (requests, answers):
+            nowhere = subprocess.DEVNULL
+            subprocess.Popen(here, stdin=requests, stdout=answers, stderr=nowhere, start_new_session=True)  # noqa: S603
+            channel = Channel.to(files)
+        if channel is None or (channel.send(MODULE_HOST) and channel.read(len(READY)) == READY):
+            return channel
+        channel.close()
+        return None
 
     def supervised(self, cmd: str, in_data: bytes | None, sudoable: bool) -> Any:
         """Run a command in a scope of its own. Raises AnsibleError when another run has taken the server."""
-        run = os.environ["PROVISIONING_RUN"]
-        words = ["env", f"PROVISIONING_RUN={run}", "/bin/sh", "-c", SCRIPT, run, cmd]
-        code, said, complained = super().exec_command(shlex.join(words), in_data=in_data, sudoable=sudoable)
-        if code == TAKEN_OVER and complained.strip().endswith(REASON.encode()):
-            raise AnsibleError(REASON)
-        return code, said, complained
+        return refused_if_taken(super().exec_command(command_line(cmd), in_data=in_data, sudoable=sudoable))
+
+
+class HostFiles:
+    """What this machine's processes of a run share of a server's module host: two named pipes, and a lock."""
+
+    def __init__(self, folder: Path, server: str):
+        base = folder / f"host-{hashlib.sha256(server.encode()).hexdigest()[:16]}"
+        self.lock, self.busy = base.with_suffix(".lock"), base.with_suffix(".busy")
+        self.requests, self.answers = base.with_suffix(".requests"), base.with_suffix(".answers")
+
+    @contextmanager
+    def free(self) -> Iterator[bool]:
+        """Tell whether nobody else uses the module host, and keep others from it.
+
+        One whose answer somebody has not read to its end, as its task was interrupted, is not used any more.
+        """
+        with self.lock.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            if self.busy.exists():
+                yield False
+                return
+            self.busy.touch()
+            yield True
+            self.busy.unlink()
+
+    @contextmanager
+    def made(self) -> Iterator[tuple[int, int]]:
+        """Make the pipes, open for both ends until the session has them."""
+        paths = (self.requests, self.answers)
+        for path in paths:
+            path.unlink(missing_ok=True)
+            os.mkfifo(path, 0o600)
+        requests, answers = (os.open(path, os.O_RDWR) for path in paths)
+        try:
+            yield requests, answers
+        finally:
+            os.close(requests)
+            os.close(answers)
+
+
+class Channel:
+    """The way to a module host and back."""
+
+    def __init__(self, requests: int, answers: int):
+        self.requests, self.answers = requests, answers
+        for number in (requests, answers):
+            os.set_blocking(number, True)
+
+    @classmethod
+    def to(cls, files: HostFiles) -> Channel | None:
+        """Return the way to a module host that lives, None when there is none."""
+        with suppress(OSError):
+            requests = os.open(files.requests, os.O_WRONLY | os.O_NONBLOCK)  # an error where nobody reads
+            return cls(requests, os.open(files.answers, os.O_RDONLY | os.O_NONBLOCK))
+        return None
+
+    def ask(self, program: bytes) -> tuple[int, bytes, bytes] | None:
+        """Return exit code and outputs of a program; None when the session ends before."""
+        if not self.send(struct.pack(">I", len(program)) + program) or len(head := self.read(12)) < 12:
+            return None
+        code, said, complained = struct.unpack(">III", head)
+        output = self.read(said + complained)
+        return (code, output[:said], output[said:]) if len(output) == said + complained else None
+
+    def send(self, content: bytes) -> bool:
+        """Send something; tells whether the session lives."""
+        try:
+            while content:
+                content = content[os.write(self.requests, content) :]
+        except OSError:
+            return False
+        return True
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes, fewer when the session ends before."""
+        found = b""
+        while len(found) < size and (more := os.read(self.answers, min(size - len(found), 2**20))):
+            found += more
+        return found
+
+    def close(self) -> None:
+        """Let go of this machine's ends."""
+        os.close(self.requests)
+        os.close(self.answers)
+
+
+def command_line(cmd: str) -> str:
+    """Return what runs a command in a scope of its own, unless another run has taken the server."""
+    run = os.environ["PROVISIONING_RUN"]
+    return shlex.join(["env", f"PROVISIONING_RUN={run}", "/bin/sh", "-c", SCRIPT, run, cmd])
+
+
+def refused_if_taken(done: tuple[int, bytes, bytes]) -> tuple[int, bytes, bytes]:
+    """Return what a command came to. Raises AnsibleError when another run has taken the server."""
+    code, _, complained = done
+    if code == TAKEN_OVER and complained.strip().endswith(REASON.encode()):
+        raise AnsibleError(REASON)
+    return done
 
 
 def module_parts(cmd: str, in_data: bytes | None) -> tuple[bytes, bytes, bytes] | None:

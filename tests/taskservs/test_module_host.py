@@ -1,0 +1,152 @@
+"""The program that runs Ansible's modules on a server: its answers, and what a run makes of it on real machines."""
+
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from apps.taskservs.ansible import process
+from tests.ssh import Client
+from tests.taskservs.playing import request, role, shell
+
+PROGRAM = process.PLUGINS / "remote" / "module_host.py"
+SECONDS = 30
+
+
+class Host:
+    """A module host on this machine."""
+
+    def __init__(self):
+        command = [sys.executable, str(PROGRAM), "the run"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert self.process.stdout.read(5) == b"ready"
+
+    def ask(self, program):
+        content = program.encode()
+        self.process.stdin.write(struct.pack(">I", len(content)) + content)
+        self.process.stdin.flush()
+        code, said, complained = struct.unpack(">III", self.process.stdout.read(12))
+        return code, self.process.stdout.read(said).decode(), self.process.stdout.read(complained).decode()
+
+
+@pytest.fixture
+def host():
+    host = Host()
+    yield host
+    host.process.stdin.close()
+    assert host.process.wait(SECONDS) == 0, host.process.stderr.read()
+    host.process.stdout.close()
+    host.process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("program", "answer"),
+    [
+        ("print('said')", (0, "said\n", "")),
+        ("import sys; sys.stderr.write('complained'); sys.exit(7)", (7, "", "complained")),
+        ("import sys; print(len('x' * 10**6)); sys.exit('no such thing')", (1, "1000000\n", "no such thing\n")),
+        ("print('é' * 3); raise SystemExit(None)", (0, "é" * 3 + "\n", "")),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", (137, "", "")),
+        (
+            "import os; os.write(1, b'a'); os.system('echo b >&2'); print(__name__, __file__)",
+            (0, "a__main__ <stdin>\n", "b\n"),
+        ),
+        ("import atexit, sys; atexit.register(print, 'at the end'); sys.exit(3)", (3, "at the end\n", "")),
+        ("import sys; print(sys.argv, sys.stdin.read() == '')", (0, "[''] True\n", "")),
+        ("import __main__; x = 5; print(__main__.x)", (0, "5\n", "")),
+    ],
+)
+def test_a_program_runs_as_if_python_had_read_it_from_its_input(host, program, answer):
+    assert host.ask(program) == answer
+    python = [sys.executable]
+    alone = subprocess.run(python, input=program.encode(), capture_output=True, timeout=SECONDS, check=False)
+    code = alone.returncode if alone.returncode >= 0 else 128 - alone.returncode
+    assert (code, alone.stdout.decode(), alone.stderr.decode()) == answer
+
+
+def test_a_failure_is_told_with_its_traceback(host):
+    code, said, complained = host.ask("def fail():\n    raise ValueError('bad')\nfail()")
+    assert (code, said) == (1, "")
+    assert complained.startswith("Traceback") and complained.endswith("ValueError: bad\n")
+
+
+def test_programs_know_nothing_of_each_other(host):
+    host.ask("import os, sys; os.environ['LEFT'] = 'x'; os.chdir('/tmp'); os.umask(0); sys.path.append('left'); y = 1")
+    assert host.ask("import os, sys; print('LEFT' in os.environ, 'left' in sys.path, 'y' in globals())") == (
+        0,
+        "False False False\n",
+        "",
+    )
+    said = host.ask("import os; print(os.getcwd(), os.umask(0) != 0)")[1]
+    assert said == f"{Path.cwd()} True\n"
+
+
+def test_what_a_program_leaves_running_delays_no_answer(host):
+    code, said, _ = host.ask("import subprocess; print(subprocess.Popen(['sleep', '60']).pid)")
+    assert code == 0
+    subprocess.run(["kill", said.strip()], check=True)
+
+
+def test_much_is_read_and_said(host):
+    code, said, _ = host.ask(f"text = '{'x' * 10**6}'\nprint(text * 5)")
+    assert (code, len(said)) == (0, 5 * 10**6 + 1)
+
+
+# ── on machines ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# The process that has forked the module which runs the shell.
+LOOK = "awk '{print $4}' /proc/$PPID/stat >>/root/parents"
+
+
+def look(name):
+    return shell(f"Look {name}", LOOK)
+
+
+@pytest.fixture
+def play(ansible, real_servers, tmp_path):
+    """Return a function that runs tasks on a machine without an error; it gives the parents that they have seen."""
+    [server] = real_servers("web-01")
+    ssh = Client.of(server.workspace, tmp_path)
+
+    def played(*tasks):
+        ssh.run(server, "rm -f /root/parents /root/broken /root/counted")
+        operation = ansible.play(request(role(tmp_path, install=list(tasks)), [server]))
+        assert operation.result["error"] == ""
+        return ssh.run(server, "cat /root/parents").split()
+
+    played.say = lambda command: ssh.run(server, command)
+    yield played
+    ssh.run(server, "rm -f /root/parents /root/broken /root/counted")
+
+
+@pytest.mark.slow
+def test_one_process_runs_the_modules_of_a_run_and_ends_with_it(play):
+    for _ in range(2):
+        seen = play(look("once"), look("twice"), look("again"))
+        assert len(seen) == 3 and len(set(seen)) == 1
+        play.say(f"for try in $(seq 100); do test -e /proc/{seen[0]} || exit 0; sleep 0.1; done; exit 1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("breaks", "times"),
+    [
+        pytest.param("kill -9 $(awk '{print $4}' /proc/$PPID/stat)", 2, id="killed"),
+        pytest.param("touch $(readlink -f /usr/bin/python3)", 1, id="another Python"),
+        pytest.param("systemctl restart ssh", 1, id="SSH restarted"),
+    ],
+)
+def test_a_run_goes_on_whatever_becomes_of_it(play, breaks, times):
+    once = f"echo x >>/root/counted; test -e /root/broken || {{ touch /root/broken; {breaks}; }}"
+    before, after, at_last = play(look("before"), shell("Break it", once), look("after"), look("at last"))
+    assert play.say("wc -l </root/counted").strip() == str(times)
+    assert (before == after) is ("restart" in breaks)
+    assert (after == at_last) is ("touch" not in breaks), "another Python's library is not used"
+
+
+@pytest.mark.slow
+def test_an_interrupted_answer_is_not_taken_for_the_next_one(play):
+    slow = shell("Take too long", "sleep 3; echo late", timeout=1, ignore_errors=True)
+    before, after, at_last = play(look("before"), slow, look("after"), look("at last"))
+    assert len({before, after, at_last}) == 3, "each by a command of its own"
