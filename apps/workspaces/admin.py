@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from apps.system.admin import Button, ReadOnlyAdmin, ServiceForm, ago, badge, copyable
 from apps.workspaces import services
@@ -16,7 +17,11 @@ from apps.workspaces.models import Workspace
 class WorkspaceForm(ServiceForm):
     """A workspace to be made."""
 
-    activate = forms.BooleanField(required=False, help_text="Make it the active workspace; there is at most one.")
+    activate = forms.BooleanField(
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text="Make it the active workspace; there is at most one.",
+    )
 
     class Meta:
         model = Workspace
