@@ -53,7 +53,7 @@ def take(page, name):
 def create(page, names, picture=""):
     """Create servers, and show what the check says of it."""
     page.goto("/admin/servers/server/add/")
-    page.get_by_label("Host name").fill(names)
+    page.get_by_label("Hostname").fill(names)
     page.get_by_label("Tags").fill("web, production")
     page.get_by_role("button", name="Check").click()
     page.locator("#c-checks").get_by_text("would be created").first.wait_for()

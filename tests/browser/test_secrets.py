@@ -18,7 +18,7 @@ def redis(chromium, server):
     page = context.new_page()
     log_in(page, "admin")
     page.goto("/admin/servers/server/add/")
-    page.get_by_label("Host name").fill("vault-01")
+    page.get_by_label("Hostname").fill("vault-01")
     page.get_by_role("button", name="Create").click()
     page.get_by_text("complete", exact=True).wait_for()
     page.goto("/admin/taskservs/taskserv/add/?name=redis")
