@@ -116,6 +116,14 @@ def test_the_list_of_operations_leads_to_that_form_instead_of_running_it(olga, c
     assert Workflow.objects.count() == 1
 
 
+def test_the_titles_of_two_of_a_type_differ(olga, chain, submit):
+    for minute in (5, 7):
+        one = submit("chain", name="x")
+        Operation.objects.filter(pk=one["id"]).update(created_at=f"2026-03-01T10:{minute:02}:00Z")
+        html = olga.get(f"/admin/workflows/workflow/{one['id']}/change/").content.decode()
+        assert html.partition("<title>")[2].strip().startswith(f"Make a chain, 2026-03-01 10:{minute:02} UTC")
+
+
 def test_a_failed_one_is_resumed(olga, failed, run_worker):
     html = olga.get(page(failed)).content.decode()
     assert "resume_workflows" in html and "roll_back_workflows" in html
@@ -153,7 +161,7 @@ def test_a_preview_of_a_rollback_says_what_stays_and_what_cannot_be_taken_back(o
         assert text in html, text
     act(olga, [failed], "roll_back_workflows", confirmed="yes")
     assert "roll_back_workflows" not in olga.get(page(failed)).content.decode()
-    assert shown_messages(act(olga, [failed], "roll_back_workflows"))[0].startswith("breaks: ")
+    assert shown_messages(act(olga, [failed], "roll_back_workflows"))[0].startswith("breaks, ")
 
 
 def test_a_preview_of_a_rollback_names_servers_and_what_they_cost(olga, run_worker, account, workspace):

@@ -17,7 +17,7 @@ from apps.system.admin.forms import ServiceForm
 from apps.system.admin.pages import ReadOnlyAdmin
 from apps.system.admin.paginator import BoundedPaginator
 from apps.system.admin.tables import Button, PageLink, Problem, Table
-from apps.system.admin.times import ago, duration
+from apps.system.admin.times import ago, duration, exact
 
 __all__ = [
     "BoundedPaginator",
@@ -39,5 +39,6 @@ __all__ = [
     "with_code",
     "ago",
     "duration",
+    "exact",
     "facts",
 ]

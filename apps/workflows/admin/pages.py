@@ -35,7 +35,19 @@ from apps.operations.admin import (
     word_all,
 )
 from apps.operations.models import Operation
-from apps.system.admin import Button, PageLink, Problem, ReadOnlyAdmin, Table, ago, badge, duration, link, list_of
+from apps.system.admin import (
+    Button,
+    PageLink,
+    Problem,
+    ReadOnlyAdmin,
+    Table,
+    ago,
+    badge,
+    duration,
+    exact,
+    link,
+    list_of,
+)
 from apps.system.errors import DomainError
 from apps.workflows import services
 from apps.workflows.admin.actions import ActionsMixin
@@ -185,8 +197,9 @@ class WorkflowAdmin(SubmitMixin, ActionsMixin, ReadOnlyAdmin):
             row.phrase = workflow_title(row)  # type: ignore[attr-defined]
 
     def page_title(self, row: Workflow) -> str:
-        """Return what it does."""
-        return workflow_title(row)
+        """Return what it does; of one that is about no single thing also when, to tell several of a type apart."""
+        when = "" if row.operation.target else f", {exact(row.operation.created_at)}"
+        return f"{workflow_title(row)}{when}"
 
     @admin.display(description="workflow")
     def what(self, row: Workflow) -> str:
