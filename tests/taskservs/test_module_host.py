@@ -1,5 +1,6 @@
 """The program that runs Ansible's modules on a server: its answers, and what a run makes of it on real machines."""
 
+import os
 import struct
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.taskservs.ansible import process
+from apps.taskservs.ansible import module_hosts, process
 from tests.ssh import Client
 from tests.taskservs.playing import request, role, shell
 
@@ -83,6 +84,26 @@ def test_programs_know_nothing_of_each_other(host):
     assert said == f"{Path.cwd()} True\n"
 
 
+def test_it_ends_after_an_empty_request(host):
+    assert host.ask("print(1)")[0] == 0
+    host.process.stdin.write(bytes(4))
+    host.process.stdin.flush()
+    assert host.process.wait(SECONDS) == 0
+    assert host.process.stdout.read() == b""
+
+
+def test_hosts_that_do_not_end_are_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(module_hosts, "END_SECONDS", 0.2)
+    for name in ("host-1.requests", "host-1.answers", "host-2.requests", "host-2.answers"):
+        os.mkfifo(tmp_path / name)
+    deaf = [os.open(tmp_path / f"host-1.{end}", os.O_RDWR) for end in ("requests", "answers")]
+    os.write(deaf[1], b"what nobody has read")
+    module_hosts.end_module_hosts(tmp_path)
+    assert os.read(deaf[0], 100) == bytes(4)
+    for number in deaf:
+        os.close(number)
+
+
 def test_what_a_program_leaves_running_delays_no_answer(host):
     code, said, _ = host.ask("import subprocess; print(subprocess.Popen(['sleep', '60']).pid)")
     assert code == 0
@@ -125,7 +146,7 @@ def test_one_process_runs_the_modules_of_a_run_and_ends_with_it(play):
     for _ in range(2):
         seen = play(look("once"), look("twice"), look("again"))
         assert len(seen) == 3 and len(set(seen)) == 1
-        play.say(f"for try in $(seq 100); do test -e /proc/{seen[0]} || exit 0; sleep 0.1; done; exit 1")
+        assert play.say(f"ls -d /proc/{seen[0]} 2>&1 || true").startswith("ls: cannot access")
 
 
 @pytest.mark.slow

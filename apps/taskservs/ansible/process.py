@@ -18,6 +18,7 @@ from typing import Any
 from django.conf import settings
 
 from apps.operations.worker.child_processes import children
+from apps.taskservs.ansible.module_hosts import end_module_hosts
 from apps.taskservs.ansible.playbook import write_private
 from apps.taskservs.catalog_loader import ROOT
 
@@ -137,6 +138,8 @@ class Playbook:
                 self.process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_SECONDS)
+        else:
+            end_module_hosts(self.folder)
         kill_marked(self.mark)
         self.process.wait()
         if self.process.stdout is not None:

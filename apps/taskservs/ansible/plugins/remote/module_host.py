@@ -2,7 +2,7 @@
 
 The connection plugin sends this program to a server and talks to it over one SSH session. A request is a module's
 program after its length, an answer the exit code and the two outputs after their lengths; numbers have four bytes. It
-ends with the session. On the server there is only the standard library.
+ends after an empty request, or with the session. On the server there is only the standard library.
 """
 
 # ruff: noqa: F401 - the processes of modules find imported what they import
@@ -45,7 +45,7 @@ Answer = tuple[int, bytes, bytes]
 
 
 def main(run: str) -> None:
-    """Answer requests until the session is over."""
+    """Answer requests until an empty one, or the end of the session."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1):
@@ -53,7 +53,7 @@ def main(run: str) -> None:
     began_with = interpreter()
     answers.write(READY)
     answers.flush()
-    while len(length := requests.read(4)) == 4:
+    while len(length := requests.read(4)) == 4 and any(length):
         program = requests.read(struct.unpack(">I", length)[0])
         code, said, complained = answer_to(program, run, began_with)
         answers.write(struct.pack(">III", code, len(said), len(complained)) + said + complained)
