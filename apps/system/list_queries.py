@@ -55,7 +55,11 @@ def count_up_to(queryset: QuerySet, maximum: int) -> int:
         return int(cursor.fetchone()[0])
 
 
-def led_by_rarest(queryset: QuerySet) -> QuerySet:
+# How many rows pass a filter, as far as they were counted for a page.
+Counts = dict[tuple[Any, ...], int]
+
+
+def led_by_rarest(queryset: QuerySet, counts: Counts | None = None) -> QuerySet:
     """Select the same rows: on SQLite by the index of that filter of several which the fewest rows pass.
 
     PostgreSQL knows how common a value is; SQLite knows at most how common the values of a column are on average.
@@ -64,7 +68,7 @@ def led_by_rarest(queryset: QuerySet) -> QuerySet:
     if connection.vendor != "sqlite" or len(filters) < 2:
         return queryset
     found = queryset.all()
-    if rarest := rarest_of(filters):
+    if rarest := rarest_of(filters, {} if counts is None else counts):
         others = [each for each in filters if each is not rarest]
     else:  # many rows pass each of them: most of all, as a rule, one that has only few values
         others = [each for each in filters if each.lhs.target.choices]
@@ -75,17 +79,25 @@ def led_by_rarest(queryset: QuerySet) -> QuerySet:
     return found
 
 
-def rarest_of(filters: Sequence[Exact]) -> Exact | None:
+def rarest_of(filters: Sequence[Exact], counts: Counts) -> Exact | None:
     """Return the filter that the fewest rows pass, None where many pass each of them.
 
     Of filters of several tables, many are sooner too many: each row found is looked up in the other table.
     """
     is_joined = len({each.lhs.target.model for each in filters}) > 1
     for most in LEADING[:1] if is_joined else LEADING:
-        counts = [count_up_to(rows_passing(each), most) for each in filters]
-        if min(counts) < most:
-            return filters[counts.index(min(counts))]
+        passing = [count_once(each, most, counts) for each in filters]
+        if min(passing) < most:
+            return filters[passing.index(min(passing))]
     return None
+
+
+def count_once(condition: Exact, most: int, counts: Counts) -> int:
+    """Return how many rows pass a filter, at most so many, counted where that is not known yet."""
+    key = condition.lhs.target, condition.rhs, most
+    if key not in counts:
+        counts[key] = count_up_to(rows_passing(condition), most)
+    return counts[key]
 
 
 def rows_passing(condition: Exact) -> QuerySet:
@@ -122,9 +134,9 @@ def leading_filters_of(queryset: QuerySet) -> list[Exact]:
     return [each for each in filters_of(queryset) if not isinstance(each.lhs.target, BooleanField)]
 
 
-def best_served(queryset: QuerySet, begin: int = 0) -> QuerySet:
+def best_served(queryset: QuerySet, begin: int = 0, counts: Counts | None = None) -> QuerySet:
     """Select the same rows, ordered: few are found by their filters and sorted, many along the index of their order."""
-    led, along = led_by_rarest(queryset), along_order(queryset)
+    led, along = led_by_rarest(queryset, counts), along_order(queryset)
     if along is queryset or not queryset.query.where:
         return led
     most = MAX_SORTED_NEAR if begin <= FAR else MAX_SORTED_FAR
@@ -141,9 +153,10 @@ def of_keys(queryset: QuerySet, keys: Iterable[Any]) -> QuerySet:
 # ── orders by several fields ──────────────────────────────────────────────────────────────────────────────────────────
 @dataclass
 class Skip:
-    """How many rows are still to be passed over."""
+    """How many rows are still to be passed over, and what was counted for that."""
 
     rows: int
+    counts: Counts
 
 
 def page_keys(
@@ -155,7 +168,7 @@ def page_keys(
     """
     fields = [name.removeprefix("-") for name in keyset.order_of(queryset)]
     found: list[tuple[Any, ...]] = []
-    skip = Skip(begin)
+    skip = Skip(begin, {})
     for part in parts(queryset, keyset.order_of(queryset), few_values, skip, after):
         first, skip.rows = skip.rows, 0
         found += keys_of(part, fields, first, count - len(found))
@@ -173,16 +186,21 @@ def parts(
     that are passed over as a whole are counted only.
     """
     field = names[0].removeprefix("-")
-    if field not in few_values or count_up_to(led_by_rarest(queryset), MAX_SORTED + 1) <= MAX_SORTED:
-        rows = best_served(queryset.order_by(*names), skip.rows)
+    if field not in few_values or is_small(queryset, skip.counts):
+        rows = best_served(queryset.order_by(*names), skip.rows, skip.counts)
         yield keyset.beyond(rows, names, after) if after else rows
         return
     for value in values_of(queryset, names[0], *after[:1]):
         part = queryset.filter(**{field: value})
-        if skip.rows and (counted := count_up_to(led_by_rarest(part), skip.rows + 1)) <= skip.rows:
+        if skip.rows and (counted := count_up_to(led_by_rarest(part, skip.counts), skip.rows + 1)) <= skip.rows:
             skip.rows -= counted
             continue
         yield from parts(part, names[1:], few_values, skip, after[1:] if [value] == list(after[:1]) else ())
+
+
+def is_small(queryset: QuerySet, counts: Counts) -> bool:
+    """Tell whether a part has so few rows that it is sorted rather than divided."""
+    return count_up_to(led_by_rarest(queryset, counts), MAX_SORTED + 1) <= MAX_SORTED
 
 
 def keys_of(queryset: QuerySet, fields: Sequence[str], begin: int, count: int) -> list[tuple[Any, ...]]:
