@@ -91,6 +91,7 @@ def workflow(page):
     take(page, "preview")
     page.get_by_role("button", name="Run exactly this").click()
     page.wait_for_url("**/workflows/workflow/**/change/")
+    page.locator("svg text", has_text="running").first.wait_for()
     take(page, "workflow")
 
 

@@ -90,7 +90,7 @@ def test_it_explains_every_wait(chief, workspace, facts, text):
         ({"status_message": "machine-7 is starting"}, "machine-7 is starting."),
         ({"status_message": "web-01 hangs", "attempts": 1}, "web-01 hangs. Next attempt in 59 minutes."),
         ({}, "Waiting. Looks again in 59 minutes."),
-        ({"lease_owner": "worker-1"}, "At work in worker-1."),
+        ({"lease_owner": "node-1:2575:1f"}, "A worker on node-1 is at work."),
         ({"due_at": "2025-10-06T12:00:00Z"}, "Due since 1 year ago; waits for a free worker."),
     ],
 )

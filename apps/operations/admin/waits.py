@@ -26,7 +26,7 @@ def wait_sentence(operation: Operation) -> SafeString | str:
         return ""
     if operation.lease_owner:
         stopping = " A cancel was requested." if operation.cancel_requested_at and not operation.has_ended else ""
-        return f"At work in {operation.lease_owner}.{stopping}"
+        return f"A worker on {operation.lease_owner.partition(':')[0]} is at work.{stopping}"
     message = as_sentence(message_of(operation))
     if operation.due_at > timezone.now():
         return message if message and not operation.attempts else paused(operation)

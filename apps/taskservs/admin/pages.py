@@ -191,7 +191,7 @@ class TaskservAdmin(InstallMixin, ActionsMixin, CredentialsMixin, ReadOnlyAdmin)
                     link(each.server),
                     each.role or "-",
                     standing_badge(each.state),
-                    health_badge(each),
+                    emulated_badge(True) if is_unreal(each.server) else health_badge(each),
                     each.version or "-",
                     in_names([" ".join(text for text in (each.error, each.drift) if text)])[0] or "-",
                     connect_text(self.definition_of(row), row, each),
