@@ -12,22 +12,27 @@ from django.utils.safestring import SafeString
 
 from apps.operations.admin import in_names
 from apps.system.admin import Problem, ago, badge
+from apps.taskservs.machines import is_unreal
 from apps.taskservs.models import Installation, Taskserv
-from apps.taskservs.services.health import of_health
+from apps.taskservs.services.health import of_health, worst
 
 AFTER_BAD_HEALTH = "Once the cause is gone, Verify looks again; Configure applies its configuration once more."
 SHOWN_PROBLEMS = 5
-EMULATED = "nothing is really installed"
-
-
-def emulated_badge(emulated: bool) -> SafeString | str:
-    """Say that an installation only pretends."""
-    return format_html('<span class="badge badge-emulated" title="{}">emulated</span>', EMULATED) if emulated else "-"
+EMULATED = SafeString('<span class="badge badge-emulated" title="nothing is really installed">emulated</span>')
 
 
 def health_badge(each: Installation) -> SafeString:
-    """Show what the last verification found, and when."""
+    """Show what the last verification found, and when; on a machine that only pretends there is nothing to verify."""
+    if is_unreal(each.server):
+        return EMULATED
     return format_html("{} {}", badge(each.health), ago(each.verified_at, empty=""))
+
+
+def worst_badge(row: Taskserv) -> SafeString:
+    """Show the health of a taskserv, that of its worst server, or that nothing is really installed."""
+    if any(is_unreal(server) for server in row.servers.all()):
+        return EMULATED
+    return badge(worst(each.health for each in row.installations.all()))
 
 
 def bad_health(row: Taskserv) -> list[Problem]:

@@ -29,7 +29,6 @@ from apps.system.admin import (
     ReadOnlyAdmin,
     Table,
     ago,
-    badge,
     facts,
     link,
     linked,
@@ -38,16 +37,14 @@ from apps.system.admin import (
 )
 from apps.taskservs.admin.actions import ActionsMixin
 from apps.taskservs.admin.credentials import CredentialsMixin, credentials_links, looks_table
-from apps.taskservs.admin.health import HealthFilter, bad_health, emulated_badge, health_badge
+from apps.taskservs.admin.health import HealthFilter, bad_health, health_badge, worst_badge
 from apps.taskservs.admin.install import InstallMixin, versions_above
 from apps.taskservs.admin.names import full_name
 from apps.taskservs.admin.search import search
 from apps.taskservs.catalog_definition import Definition
 from apps.taskservs.catalog_loader import load_catalog
-from apps.taskservs.machines import is_unreal
 from apps.taskservs.models import Installation, Taskserv
 from apps.taskservs.services import credentials
-from apps.taskservs.services.health import worst
 
 AFTER_FAILURE = "Apply its configuration once more with Configure, or remove it."
 
@@ -92,7 +89,7 @@ def on_server(server: Server) -> Table:
                 link(each.taskserv, each.taskserv.name),
                 each.taskserv.version,
                 standing_badge(each.taskserv.status),
-                emulated_badge(True) if is_unreal(server) else health_badge(each),
+                health_badge(each),
             ]
             for each in rows
         ],
@@ -191,7 +188,7 @@ class TaskservAdmin(InstallMixin, ActionsMixin, CredentialsMixin, ReadOnlyAdmin)
                     link(each.server),
                     each.role or "-",
                     standing_badge(each.state),
-                    emulated_badge(True) if is_unreal(each.server) else health_badge(each),
+                    health_badge(each),
                     each.version or "-",
                     in_names([" ".join(text for text in (each.error, each.drift) if text)])[0] or "-",
                     connect_text(self.definition_of(row), row, each),
@@ -249,11 +246,9 @@ class TaskservAdmin(InstallMixin, ActionsMixin, CredentialsMixin, ReadOnlyAdmin)
         return standing_badge(row.status)
 
     @admin.display(description="health")
-    def health(self, row: Taskserv) -> SafeString | str:
-        """Show the health of its worst server, or that nothing is really installed."""
-        if any(is_unreal(server) for server in row.servers.all()):
-            return emulated_badge(True)
-        return badge(worst(each.health for each in row.installations.all()))
+    def health(self, row: Taskserv) -> SafeString:
+        """Show the health of its worst server."""
+        return worst_badge(row)
 
     @admin.display(description="configuration")
     def config_facts(self, row: Taskserv) -> SafeString | str:
