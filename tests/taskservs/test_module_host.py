@@ -5,14 +5,15 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
-from apps.taskservs.ansible import module_hosts, process
+from apps.taskservs.ansible.process import END_OF_REQUESTS, PLUGINS, end_module_hosts
 from tests.ssh import Client
 from tests.taskservs.playing import request, role, shell
 
-PROGRAM = process.PLUGINS / "remote" / "module_host.py"
+PROGRAM = PLUGINS / "remote" / "module_host.py"
 SECONDS = 30
 
 
@@ -86,22 +87,29 @@ def test_programs_know_nothing_of_each_other(host):
 
 def test_it_ends_after_an_empty_request(host):
     assert host.ask("print(1)")[0] == 0
-    host.process.stdin.write(bytes(4))
+    host.process.stdin.write(END_OF_REQUESTS)
     host.process.stdin.flush()
     assert host.process.wait(SECONDS) == 0
     assert host.process.stdout.read() == b""
 
 
-def test_hosts_that_do_not_end_are_not_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(module_hosts, "END_SECONDS", 0.2)
+def test_hosts_that_do_not_end_are_not_waited_for(tmp_path):
     for name in ("host-1.requests", "host-1.answers", "host-2.requests", "host-2.answers"):
         os.mkfifo(tmp_path / name)
     deaf = [os.open(tmp_path / f"host-1.{end}", os.O_RDWR) for end in ("requests", "answers")]
     os.write(deaf[1], b"what nobody has read")
-    module_hosts.end_module_hosts(tmp_path)
-    assert os.read(deaf[0], 100) == bytes(4)
+    end_module_hosts(tmp_path, seconds=0.2)
+    assert os.read(deaf[0], 100) == END_OF_REQUESTS
     for number in deaf:
         os.close(number)
+
+
+def test_both_ends_mean_the_same():
+    here, there = (run_path(str(PLUGINS / name)) for name in ("connection/supervised_ssh.py", "remote/module_host.py"))
+    for name in ("READY", "NOT_HOSTED", "TAKEN_OVER"):
+        assert here[name] == there[name], name
+    assert here["REASON"].encode() == there["REASON"]
+    assert f"cat {there['HOLDER']}" in here["SCRIPT"]
 
 
 def test_what_a_program_leaves_running_delays_no_answer(host):

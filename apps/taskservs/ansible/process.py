@@ -18,14 +18,14 @@ from typing import Any
 from django.conf import settings
 
 from apps.operations.worker.child_processes import children
-from apps.taskservs.ansible.module_hosts import end_module_hosts
 from apps.taskservs.ansible.playbook import write_private
 from apps.taskservs.catalog_loader import ROOT
 
 PLUGINS = Path(__file__).parent / "plugins"
 MARK, MODULES = "PROVISIONING_RUN", "PROVISIONING_MODULES"
 NICE = 5  # on a busy machine, the service itself goes first
-STOP_SECONDS, KILL_SECONDS, NOBODYS_SECONDS = 1.0, 3.0, 5.0
+STOP_SECONDS, MODULE_HOST_SECONDS, KILL_SECONDS, NOBODYS_SECONDS = 1.0, 3.0, 3.0, 5.0
+END_OF_REQUESTS = bytes(4)  # for a module host: a request of no length
 LONGEST_LINE, LONGEST_OUTPUT = 2**20, 20_000
 # How often it looks whether a task is done; its own millisecond costs 2 % of a processor while it waits.
 CONFIGURATION = "[defaults]\ninternal_poll_interval = 0.01\n"
@@ -139,11 +139,30 @@ class Playbook:
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_SECONDS)
         else:
-            end_module_hosts(self.folder)
+            end_module_hosts(self.folder, seconds=MODULE_HOST_SECONDS)
         kill_marked(self.mark)
         self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+
+def end_module_hosts(folder: Path, *, seconds: float) -> None:
+    """End the module hosts that a run has on its servers (plugins/connection), and wait until their sessions are over.
+
+    One that has not ended after so many seconds is left to those who kill the run's processes.
+    """
+    for path in folder.glob("host-*.requests"):
+        with suppress(OSError):  # nobody reads it any more
+            requests = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            os.write(requests, END_OF_REQUESTS)
+            os.close(requests)
+    give_up = time.monotonic() + seconds
+    for path in folder.glob("host-*.answers"):
+        answers = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        while (left := give_up - time.monotonic()) > 0:
+            if select.select([answers], [], [], left)[0] and not os.read(answers, 2**16):
+                break  # nobody holds the other end
+        os.close(answers)
 
 
 def parsed(line: bytes) -> dict[str, Any] | None:
