@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.operations.processes import children
 from tests.system.service import PATIENCE, ROOT, ask, service
 
 
@@ -36,7 +37,8 @@ def taken():
 def test_it_refuses_a_port_that_another_program_has(taken):
     done = run("web", PORT=str(taken))
     assert done.returncode == 1
-    assert done.stderr == f"CommandError: Port {taken} is in use by another program; choose another: PORT={taken + 1}\n"
+    says = f"Port {taken} is in use by another program; choose another: PORT={taken + 1} python manage.py web"
+    assert done.stderr == f"CommandError: {says}\n"
 
 
 @pytest.mark.parametrize(
@@ -60,20 +62,16 @@ def test_a_process_that_is_killed_is_forked_anew(tmp_path):
     database = {"DATABASE_URL": f"sqlite:///{tmp_path}/web.sqlite3", "VAR_DIR": str(tmp_path)}
     assert run("migrate", **database).returncode == 0
     with service(processes=2, **database) as port:
-        [server] = [child for child in children_of(os.getpid()) if is_web_server(child)]
-        before = children_of(server)
+        [server] = [child for child in children(os.getpid()) if is_web_server(child)]
+        before = children(server)
         assert len(before) == 2
         os.kill(before[0], signal.SIGKILL)
         give_up = time.monotonic() + PATIENCE
-        while len(after := children_of(server)) < 2 or before[0] in after:
+        while len(after := children(server)) < 2 or before[0] in after:
             assert time.monotonic() < give_up, "it was not replaced"
             time.sleep(0.05)
         assert before[1] in after
         assert [ask(port, "GET", "/health")[0] for _ in range(20)] == [200] * 20
-
-
-def children_of(pid):
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def is_web_server(pid):

@@ -13,8 +13,10 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
+PROCESSES = 2
 
-def serve(*, host: str, port: int, processes: int) -> None:
+
+def serve(*, host: str, port: int, processes: int = PROCESSES) -> None:
     """Serve `settings.ASGI_APPLICATION` until told to stop. Raises SystemExit where the schema is not this version's.
 
     To be called while this process has one thread: a lock that another one holds would never be released in the forked
@@ -40,8 +42,8 @@ def serve(*, host: str, port: int, processes: int) -> None:
     ).serve()
 
 
-def port_fault(host: str, port: int) -> str | None:
-    """Say why the port of an IP address cannot be listened on, and what to do; None if it can.
+def port_fault(host: str, port: int, *, command: str) -> str | None:
+    """Say why the port of an IP address cannot be listened on, and how to give `command` another; None if it can.
 
     The web server itself would share a port with another one, each answering some of the requests.
     """
@@ -51,8 +53,8 @@ def port_fault(host: str, port: int) -> str | None:
             probe.bind((host, port))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return f"Port {port} is in use by another program; choose another: PORT={port + 1}"
+            return f"Port {port} is in use by another program; choose another: PORT={port + 1} {command}"
         if error.errno == errno.EADDRNOTAVAIL:
             return f"This machine does not have the address {host}; give one that it has to --host."
-        return f"Port {port} cannot be used ({error.strerror}); choose another: PORT=8083"
+        return f"Port {port} cannot be used ({error.strerror}); choose another: PORT=8083 {command}"
     return None

@@ -44,8 +44,8 @@ class Command(BaseCommand):
         for number in SIGNALS:  # a shell may start us with SIGINT ignored
             signal.signal(number, interrupt)
         with folder_lock(settings.VAR_DIR, settings.PORT):
-            if fault := port_fault("127.0.0.1", settings.PORT):
-                raise CommandError(fault + " make run")
+            if fault := port_fault("127.0.0.1", settings.PORT, command="make run"):
+                raise CommandError(fault)
             self.serve()
 
     def serve(self) -> None:
@@ -54,7 +54,7 @@ class Command(BaseCommand):
         try:
             self.prepare()
             self.stdout.write(f"starting on port {settings.PORT} …")
-            web = partial(serve, host="127.0.0.1", port=settings.PORT, processes=2)
+            web = partial(serve, host="127.0.0.1", port=settings.PORT)
             children += [self.child("web server", web), self.child("worker", preloaded("worker"))]
             keep_alive(children, OrphanReaper(grace=STOP_SECONDS), self.announce)
         except KeyboardInterrupt:
