@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from django.utils.html import format_html
@@ -16,25 +15,25 @@ from apps.workflows.errors import OwnApproval
 from apps.workflows.models import Workflow
 from apps.workflows.services import approvals
 
+AFTER_FAILURE = "Resume it once the cause is gone, or roll it back."
 SHOWN_APPROVALS = 200
 
 
 def problems_of(workflow: Workflow, user: Any) -> list[Problem]:
     """Return the approvals that it waits for, or its failure."""
-    if not workflow.operation.error:
-        return approval_problems(workflow, user)
-    failure = Problem("It failed", error_of(workflow.operation))
-    return [with_next_step(workflow, failure) if workflow.operation.has_ended else failure]
+    return [failure(workflow)] if workflow.operation.error else approval_problems(workflow, user)
 
 
-def with_next_step(workflow: Workflow, failure: Problem) -> Problem:
-    """Add what to do after a failure, or what was done."""
+def failure(workflow: Workflow) -> Problem:
+    """Say why it failed, and once it has ended what to do, or what was done."""
+    why = error_of(workflow.operation)
+    if not workflow.operation.has_ended:
+        return Problem("It failed", why)
     later = Workflow.objects.filter(resumes=workflow).select_related("operation__workspace").first()
     if later is None:
-        step = "Resume it once the cause is gone, or roll it back."
-        return replace(failure, next_step=step, permission="workflow_submit")
+        return Problem("It failed", why, AFTER_FAILURE, permission="workflow_submit")
     said = format_html("It was resumed by {}: {}.", link(later, workflow_title(later)), later.operation.status)
-    return replace(failure, next_step=said)
+    return Problem("It failed", why, said)
 
 
 def approval_problems(workflow: Workflow, user: Any) -> list[Problem]:
