@@ -57,5 +57,5 @@ def forget() -> None:
     from provisioning.dashboard import fleet
     from provisioning.dashboard.outcomes import hourly
 
-    fleet.groups.forget()
+    fleet.group_counts.forget()
     hourly.forget()

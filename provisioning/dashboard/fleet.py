@@ -40,7 +40,7 @@ SELECT servers.*, workspace.name AS workspace FROM (
 
 def panels() -> dict[str, Any]:
     """Count servers by state, provider, workspace and price, and read the accounts: two queries at any size."""
-    rows = groups.read()
+    rows = group_counts.read()
     accounts = read_accounts(rows)
     states: Counter[str] = Counter()
     providers: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -99,7 +99,7 @@ def count() -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-groups = GroupCounts()
+group_counts = GroupCounts()
 
 
 def provider_row(name: str, counts: Counter[str]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from apps.taskservs.models import Taskserv
 from apps.workflows.definition import APPROVE, RUN
 from apps.workflows.models import Step, Workflow
 from apps.workspaces.models import Workspace
-from provisioning.dashboard.fleet import FEW, groups, seconds_kept
+from provisioning.dashboard.fleet import FEW, group_counts, seconds_kept
 from provisioning.dashboard.outcomes import HourlyOutcomes, hourly
 from tests.console import a_server, an_operation, browser, seeded, staff
 
@@ -26,7 +26,7 @@ from tests.console import a_server, an_operation, browser, seeded, staff
 @pytest.fixture(autouse=True)
 def no_counts_of_other_tests():
     hourly.forget()
-    groups.forget()
+    group_counts.forget()
 
 
 @pytest.fixture
@@ -202,9 +202,9 @@ def test_many_servers_are_counted_once_in_a_while(fleet, account, workspace):
         a_server(account, workspace, f"many-{number}")
     total = Server.objects.count()
     assert look() == (str(total), 1)
-    groups.until += 3600
+    group_counts.until += 3600
     assert look() == (str(total), 0)
-    groups.until = 0
+    group_counts.until = 0
     Server.objects.filter(hostname="web-0").delete()
     assert look() == (str(total - 1), 1)
 
