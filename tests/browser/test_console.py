@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests.browser.faults import excess_width, faults_of
 from tests.browser.serving import BROWSER, log_in
 
 pytestmark = [
@@ -217,24 +218,15 @@ def test_each_role_opens_its_pages_and_no_others(role, visit, made):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 420])
 def test_every_page_fits_and_is_accessible(width, theme, visit, made):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page, problems, titles = visit("admin", width=width, theme=theme), [], set()
     for address in [*LISTS, *made.values()]:
         page.goto(address)
         page.wait_for_load_state("load")
         titles.add(page.title())
-        room = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if room > 0:
-            problems.append(f"{address} is {room} px too wide")
-        found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        problems += [
-            f"{address}: {one['id']} ({one['impact']}): {one['nodes'][0]['html'][:160]}"
-            for one in found
-            if one["impact"] in ("critical", "serious")
-        ]
+        problems += [f"{address}: {fault}" for fault in faults_of(page)]
         for ask in page.locator("details.c-ask > summary").all():
             ask.click()
-            if page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") > 0:
+            if excess_width(page) > 0:
                 problems.append(f"{address} is too wide while it asks: {ask.inner_text()}")
             page.keyboard.press("Escape")
     assert problems == []

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.browser.faults import faults_of
 from tests.browser.serving import BROWSER, log_in
 
 pytestmark = [
@@ -31,16 +32,6 @@ def redis(chromium, server):
     address = page.url.removeprefix(server)
     context.close()
     return address
-
-
-def serious_faults(page):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    return [one["id"] for one in found if one["impact"] in ("critical", "serious")] + (
-        ["too wide"]
-        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-        else []
-    )
 
 
 def press(page, name):
@@ -76,7 +67,7 @@ def test_the_page_of_credentials_fits_and_is_accessible(width, theme, visit, red
     page.goto(redis)
     press(page, "Show credentials")
     page.get_by_role("heading", name="This look was recorded").wait_for()
-    assert serious_faults(page) == []
+    assert faults_of(page) == []
 
 
 def test_a_new_user_logs_in_with_the_generated_password(visit):
@@ -122,4 +113,4 @@ def test_forms_with_a_generated_password_fit_and_are_accessible(width, theme, vi
         page.goto(address)
         press(page, "Generate a password")
         page.locator(".c-generate .c-copy").wait_for()
-        assert serious_faults(page) == [], address
+        assert faults_of(page) == [], address
