@@ -5,7 +5,8 @@ command is refused on a server that another run has taken. Runs inside `ansible-
 
 Ansible sends each module with all that it imports, to be compiled by each task. The server keeps that here, compiled,
 so that a task sends its arguments and no more: 5 KB instead of 170, and half of the processor time there. Its module
-host, one process of Python for a run, runs it: no task starts SSH, shell, scope and Python of its own.
+host, one process of Python for a run, runs it: no task starts SSH, shell, scope and Python of its own. The host also
+does what Ansible itself needs beside modules, such as a directory or a file for one.
 """
 
 from __future__ import annotations
@@ -53,50 +54,16 @@ exit "$code"
 """
 # What Ansible pipes into Python: a program whose last argument is an archive of the module and what it imports.
 WRAPPER, ARCHIVE, CALL = b"\n_ANSIBALLZ_WRAPPER = True\n", b"\nzip_data='", b'\nif __name__ == "__main__":\n'
-MODULE_HOST = (Path(__file__).parent.parent / "remote" / "module_host.py").read_bytes()
+REMOTE = Path(__file__).parent.parent / "remote"
+MODULE_HOST = (REMOTE / "module_host.py").read_bytes()
 READY, NOT_HOSTED = b"ready", 252  # as there
 HOSTABLE = re.compile(r"/bin/sh -c '(/[\w./-]+) && sleep 0'")  # how Ansible runs a module without variables of its own
-NOT_KEPT, COMPLAINT = 253, "provisioning: this module is not kept here"
-# Added to that program. Byte code of another version of Python is ignored there, in favor of the source beside it.
-KEEPER = f"""
-def _kept_module(digest, sent=""):
-    import os
-    import sys
-
-    path = "/run/provisioning-modules/" + digest
-    if not sent:
-        try:
-            with open(path) as file:
-                return file.read()
-        except OSError:
-            sys.stderr.write("{COMPLAINT}")
-            sys.exit({NOT_KEPT})
-
-    import base64
-    import io
-    import zipfile
-    from importlib import _bootstrap_external
-
-    output = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(base64.b64decode(sent))) as given, zipfile.ZipFile(output, "w") as kept:
-        for entry in given.infolist():
-            source = given.read(entry)
-            kept.writestr(entry, source, zipfile.ZIP_DEFLATED)
-            if entry.filename.endswith(".py"):
-                code = compile(source, entry.filename, "exec", dont_inherit=True)
-                byte_code = _bootstrap_external._code_to_hash_pyc(code, bytes(8), False)
-                compiled = zipfile.ZipInfo(entry.filename + "c", entry.date_time)
-                kept.writestr(compiled, byte_code, zipfile.ZIP_DEFLATED)
-    archive = base64.b64encode(output.getvalue()).decode()
-    try:
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        with open(path + "." + str(os.getpid()), "w") as file:
-            file.write(archive)
-        os.replace(file.name, path)
-    except OSError:
-        pass
-    return archive
-""".encode()
+ARCHIVES = "/run/provisioning-modules"  # of modules that a server keeps
+NO_ARCHIVE = bytes(32)  # the digest of a program that is not from one
+LARGEST_HOSTED_FILE = 2**18  # bytes; a larger one goes by itself
+# Added to that program; it ends with that code and that complaint where it is given an archive's digest in vain.
+KEEPER = (REMOTE / "kept_module.py").read_bytes()
+NOT_KEPT, COMPLAINT = 253, b"provisioning: this module is not kept here"
 
 
 class Connection(ssh.Connection):
@@ -106,43 +73,62 @@ class Connection(ssh.Connection):
         """Run a command on the server, or what is piped into it; a module that is kept there is not sent again."""
         parts = module_parts(cmd, in_data)
         if parts is None:
-            return self.supervised(cmd, in_data, sudoable)
+            is_own = in_data is None and not sudoable  # Ansible's, not a role's
+            return (is_own and self.hosted(shell_program(cmd))) or self.supervised(cmd, in_data, sudoable)
         before, archive, after = parts
         digest = digest_of(archive)
-        done = self.run_module(cmd, b"%s\nzip_data=_kept_module('%s')%s" % (before, digest, after), sudoable)
-        if done[0] == NOT_KEPT and COMPLAINT.encode() in done[2]:
-            sent = b"%s\nzip_data=_kept_module('%s', '%s')%s" % (before, digest, archive, after)
-            return self.run_module(cmd, sent, sudoable)
+        name = digest.hex().encode()
+        done = self.run_module(cmd, digest, b"%s\nzip_data=_kept_module('%s')%s" % (before, name, after), sudoable)
+        if done[0] == NOT_KEPT and COMPLAINT in done[2]:
+            sent = b"%s\nzip_data=_kept_module('%s', '%s')%s" % (before, name, archive, after)
+            return self.run_module(cmd, digest, sent, sudoable)
         return done
 
-    def run_module(self, cmd: str, program: bytes, sudoable: bool) -> Any:
+    def run_module(self, cmd: str, digest: bytes, program: bytes, sudoable: bool) -> Any:
         """Run a module by the server's module host, or where there is none by a command of its own.
 
         So is once more what a lost connection has interrupted, as Ansible's own SSH does.
         """
         interpreter = HOSTABLE.fullmatch(cmd)
-        if interpreter and not self.become:
-            self.host = self.get_option("host") or self._play_context.remote_addr
-            files = HostFiles(Path(os.environ["HOME"]), f"{self.host} {self.get_option('port')}")
-            with files.free() as is_free:
-                if is_free and (answer := self.hosted(files, interpreter[1], program)):
-                    return refused_if_taken(answer)
-        return self.supervised(cmd, program, sudoable)
+        answer = self.hosted(program, digest, interpreter[1]) if interpreter else None
+        return answer or self.supervised(cmd, program, sudoable)
 
-    def hosted(self, files: HostFiles, interpreter: str, program: bytes) -> tuple[int, bytes, bytes] | None:
-        """Have the module host run a program, started when there is none; None when it did not answer."""
-        channel = Channel.to(files) or self.start_module_host(files, interpreter)
-        if channel is None:
+    def put_file(self, in_path: str, out_path: str) -> Any:
+        """Copy a file to the server."""
+        file = Path(in_path)
+        if file.is_file() and file.stat().st_size <= LARGEST_HOSTED_FILE:
+            answer = self.hosted(file_program(out_path, file.read_bytes()))
+            if answer and answer[0] == 0:
+                return answer
+        return super().put_file(in_path, out_path)
+
+    def hosted(
+        self, program: bytes, digest: bytes = NO_ARCHIVE, interpreter: str | None = None
+    ) -> tuple[int, bytes, bytes] | None:
+        """Have the module host run a program; None where there is none, it is at work, or it did not answer.
+
+        With an interpreter it is started where there is none. Raises AnsibleError when another run has the server.
+        """
+        if self.become:
             return None
-        with closing(channel):
-            answer = channel.ask(program)
-        return None if answer is None or answer[0] == NOT_HOSTED else answer
+        self.host = self.get_option("host") or self._play_context.remote_addr
+        files = HostFiles(Path(os.environ["HOME"]), f"{self.host} {self.get_option('port')}")
+        with files.free() as is_free:
+            channel = Channel.to(files) if is_free else None
+            if is_free and channel is None and interpreter:
+                channel = self.start_module_host(files, interpreter)
+            if channel is None:
+                return None
+            with closing(channel):
+                answer = channel.ask(digest, program)
+        return None if answer is None or answer[0] == NOT_HOSTED else refused_if_taken(answer)
 
     def start_module_host(self, files: HostFiles, interpreter: str) -> Channel | None:
         """Start the module host of a server, which lives as long as this machine's end of its session."""
         self._connect()
         reads_itself = f"import sys; exec(sys.stdin.buffer.read({len(MODULE_HOST)}))"
-        there = command_line(shlex.join([interpreter, "-c", reads_itself, os.environ["PROVISIONING_RUN"]]))
+        command = [interpreter, "-c", reads_itself, os.environ["PROVISIONING_RUN"], ARCHIVES]
+        there = command_line(shlex.join(command))
         here = self._build_command(self.get_option("ssh_executable"), "ssh", self.host, there)
         with files.made() as (requests, answers):
             nowhere = subprocess.DEVNULL
@@ -216,9 +202,9 @@ class Channel:
             return cls(requests, os.open(files.answers, os.O_RDONLY | os.O_NONBLOCK))
         return None
 
-    def ask(self, program: bytes) -> tuple[int, bytes, bytes] | None:
+    def ask(self, digest: bytes, program: bytes) -> tuple[int, bytes, bytes] | None:
         """Return exit code and outputs of a program; None when the session ends before."""
-        if not self.send(struct.pack(">I", len(program)) + program) or len(head := self.read(12)) < 12:
+        if not self.send(struct.pack(">I", len(program)) + digest + program) or len(head := self.read(12)) < 12:
             return None
         code, said, complained = struct.unpack(">III", head)
         output = self.read(said + complained)
@@ -260,6 +246,18 @@ def refused_if_taken(done: tuple[int, bytes, bytes]) -> tuple[int, bytes, bytes]
     return done
 
 
+def shell_program(command: str) -> bytes:
+    """Return the program of a module host that becomes a shell, with the signals that a shell expects."""
+    ready = "import os, signal\nsignal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"
+    return f"{ready}os.execv('/bin/sh', {['/bin/sh', '-c', command]!r})".encode()
+
+
+def file_program(path: str, content: bytes) -> bytes:
+    """Return the program of a module host that writes a file, for the owner's eyes only."""
+    opened = f"open(os.open({path!r}, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'wb')"
+    return f"import os\nwith {opened} as file:\n    file.write({content!r})".encode()
+
+
 def module_parts(cmd: str, in_data: bytes | None) -> tuple[bytes, bytes, bytes] | None:
     """Return the program that is piped into Python as what is before its archive, the archive, and the rest.
 
@@ -270,11 +268,11 @@ def module_parts(cmd: str, in_data: bytes | None) -> tuple[bytes, bytes, bytes] 
     program, found, rest = in_data.rpartition(ARCHIVE)
     definitions, _, call = program.rpartition(CALL)
     archive, _, after = rest.partition(b"'")
-    return (definitions + KEEPER + CALL + call, archive, after) if found and definitions else None
+    return (definitions + b"\n" + KEEPER + CALL + call, archive, after) if found and definitions else None
 
 
 def digest_of(archive: bytes) -> bytes:
     """Return what tells an archive in base64 from those with other files; the files' times do not count."""
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(archive))) as files:
         facts = [(each.filename, each.CRC, each.file_size) for each in files.infolist()]
-    return hashlib.sha256(repr(facts).encode()).hexdigest().encode()
+    return hashlib.sha256(repr(facts).encode()).digest()
