@@ -6,6 +6,7 @@ Of a task under `no_log`, and of what such a task's loop did, only the state is 
 from __future__ import annotations
 
 import difflib
+import gc
 import json
 import math
 import os
@@ -47,6 +48,7 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Tell how many tasks each play has, as far as this is known before it runs."""
         plays = [[play.get_name(), count_tasks(play)] for play in playbook.get_plays()]
+        gc.freeze()  # the process of each task is forked from this one: what it need not look at, it need not copy
         emit(event="playbook", plays=plays)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
