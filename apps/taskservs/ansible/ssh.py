@@ -6,7 +6,7 @@ import base64
 import hashlib
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,9 +75,10 @@ def scan(target: Target, *, until: float, go_on: Callable[[], bool] = lambda: Tr
     of time.monotonic(); it also ends when `go_on` says so.
     """
     known, other = target.host_key.partition(" ")[0], ""
-    wanted = [known] if known in KEY_TYPES else list(KEY_TYPES)
+    wanted = types = [known] if known in KEY_TYPES else list(KEY_TYPES)
     while go_on():
-        keys = presented(target)
+        keys = presented(target, types)
+        types = list(KEY_TYPES)  # each is a connection with an exchange of keys: the others only when they are needed
         for name in wanted:
             if key := keys.get(name):
                 return key
@@ -88,10 +89,10 @@ def scan(target: Target, *, until: float, go_on: Callable[[], bool] = lambda: Tr
     return other
 
 
-def presented(target: Target) -> dict[str, str]:
-    """Return the SSH host keys that a server presents now, by type."""
-    types = ",".join(KEY_TYPES.values())
-    command = ["ssh-keyscan", "-T", str(SCAN_SECONDS), "-t", types, "-p", str(target.port), target.address]
+def presented(target: Target, types: Iterable[str] = KEY_TYPES) -> dict[str, str]:
+    """Return the SSH host keys of these types that a server presents now, by type."""
+    asked = ",".join(KEY_TYPES[name] for name in types)
+    command = ["ssh-keyscan", "-T", str(SCAN_SECONDS), "-t", asked, "-p", str(target.port), target.address]
     done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)  # noqa: S603
     lines = [line.partition(" ") for line in done.stdout.decode(errors="replace").splitlines()]
     keys = [key.strip() for name, _, key in lines if name and not name.startswith("#")]
