@@ -6,7 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -164,7 +164,25 @@ def test_it_writes_a_moment_after_something_was_measured(process, file, monkeypa
     totals = process()
     totals.expect()
     TRIED.labels("a").inc()
-    [thread] = [each for each in threading.enumerate() if each is totals._timer] or [totals._timer]
-    if thread is not None:
-        thread.join(10)
+    await_writing(totals)
     assert tried(process().current()) == 1
+
+
+def test_the_more_it_has_to_write_the_longer_it_waits(process, file, monkeypatch):
+    monkeypatch.setattr(measurements, "PAUSE_SECONDS", 0.001)
+    totals = process()
+    for number in range(3000):
+        TRIED.labels(f"{number}").inc()
+    totals.expect()
+    await_writing(totals)
+    began = time.thread_time()
+    totals.write()
+    totals.expect()
+    assert totals._timer.interval > 5 * (time.thread_time() - began)
+    totals._timer.cancel()
+    TRIED.clear()
+
+
+def await_writing(totals):
+    if (timer := totals._timer) is not None:
+        timer.join(10)
