@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import tarfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -23,7 +24,7 @@ from apps.providers.drivers.errors import CommonMappings, ErrorMapper, ErrorMapp
 if TYPE_CHECKING:
     from docker import APIClient
 
-CALL_SECONDS, LONGEST_FILE = 30, 10_000
+CALL_SECONDS, FACTS_SECONDS, LONGEST_FILE = 30, 60.0, 10_000
 LISTS, LIST_TRIES = {"containers", "images"}, 5  # Podman answers 500 when something vanishes while it lists
 ENDPOINT = re.compile(r"unix:///[\w./@+-]+|(tcp|http)://(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}", re.ASCII)
 SOCKETS = (
@@ -87,10 +88,17 @@ class Engine:
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:
-        """What the engine says of itself and of its machine."""
-        facts = self.ask("info")
+        """What the engine says of itself and of its machine, or has said in this process within a minute.
+
+        Podman asks the machine's package manager for its answer, which takes a quarter of a second.
+        """
+        address = self.api and self.endpoint
+        told_at, facts = said.get(address, (-FACTS_SECONDS, None))
+        if time.monotonic() - told_at >= FACTS_SECONDS:
+            told_at, facts = time.monotonic(), self.ask("info")
         if not isinstance(facts, dict) or not isinstance(facts.get("NCPU"), int):
             raise ERRORS.lost(creating=False)
+        said[address] = told_at, facts
         return facts
 
     @property
@@ -171,6 +179,7 @@ def listed(method: Callable[..., Any], *given: Any, **named: Any) -> Any:
 
 # Which version of the API each engine speaks: Podman takes longer to tell it than for most else that it is asked.
 versions: dict[str, str] = {}
+said: dict[str, tuple[float, Mapping[str, Any]]] = {}  # what each engine said of itself, and when
 
 
 def opened(address: str) -> APIClient:
