@@ -58,9 +58,13 @@
     });
   }
 
-  /* Fetch a page of ours; a session that has ended leads to the login. */
+  /* Fetch a page of ours, once more when the network fails or changes; a session that has ended leads to the login. */
   async function get(address) {
-    const response = await fetch(address, { headers: { "X-Requested-With": "console" } });
+    const ask = () => fetch(address, { headers: { "X-Requested-With": "console" } });
+    const response = await ask().catch(async () => {
+      await new Promise((done) => setTimeout(done, 1000));
+      return ask();
+    });
     if (response.redirected && response.url.includes("/login/")) window.location.reload();
     if (!response.ok) throw new Error(String(response.status));
     return response;
