@@ -6,8 +6,11 @@ moto checks signatures and policies: the driver's user may do what PERMISSIONS s
 import base64
 import email
 import json
+import random
 import re
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache, cached_property
+from zlib import crc32
 
 import boto3
 import httpx
@@ -50,7 +53,7 @@ WORDS = {
 }
 
 
-def client_of(session, service, url, key="anybody", secret="anything"):
+def client_of(session, service, url, key, secret):
     """A client that speaks to moto itself, past the proxy."""
     keys = {"aws_access_key_id": key, "aws_secret_access_key": secret}
     return session.client(service, endpoint_url=url, config=Config(proxies={}), **keys)
@@ -82,39 +85,58 @@ class AWSStage(CloudStage):
             httpx.Client(trust_env=False, verify=False) as control,
         ):
             session = boto3.session.Session(region_name=REGION)
-            with closing(client_of(session, "iam", url)) as iam:
-                yield url, proxy, control, session, iam
+            with ExitStack() as stack:
+
+                @cache
+                def client_with(service, *keys):
+                    return stack.enter_context(closing(client_of(session, service, url, *keys)))
+
+                yield url, proxy, control, client_with
 
     def __init__(self, served):
-        self.url, self.proxy, self.control, self.session, self.iam = served
-        self.ec2 = None
+        self.url, self.proxy, self.control, self.client_with = served
 
     def reset(self):
-        """Begin anew, with a user for the driver and one who may do anything."""
         self.proxy.heal()
         self.tell("reset")
         self.proxy.forget()
-        self.keys = self.user("driver", PERMISSIONS)
-        if self.ec2:
-            self.ec2.close()
-        self.ec2 = client_of(self.session, "ec2", self.url, *self.user("manager", ["*"]))
+        vars(self).pop("users", None)
         self.proxy.exists = lambda ids: not ids.isdisjoint(self.instances())
 
     def close(self):
-        self.ec2.close()
+        pass
+
+    @cached_property
+    def users(self):
+        """The access keys of the driver's user and of one who may do anything; both are made when one is needed."""
+        return self.user("driver", PERMISSIONS), self.user("manager", ["*"])
+
+    @property
+    def keys(self):
+        return self.users[0]
+
+    @property
+    def ec2(self):
+        return self.client_with("ec2", *self.users[1])
 
     def tell(self, what, body=""):
         """Tell moto itself."""
         self.control.post(f"{self.url}/moto-api/{what}", content=body).raise_for_status()
 
     def user(self, name, actions):
-        """Make a user who may do this at EC2; gives the access key. Meanwhile moto asks nobody who he is."""
+        """Make a user who may do this at EC2; gives the access key. Meanwhile moto asks nobody who he is.
+
+        A user of the same name had the same key before, so that clients, which take a tenth of a second, are kept.
+        """
         allowed = {"Effect": "Allow", "Action": [f"ec2:{action}" for action in actions], "Resource": "*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam = self.client_with("iam", "anybody", "anything")
         self.tell("reset-auth", "inf")
-        self.iam.create_user(UserName=name)
-        self.iam.put_user_policy(UserName=name, PolicyName="ec2", PolicyDocument=policy)
-        key = self.iam.create_access_key(UserName=name)["AccessKey"]
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="ec2", PolicyDocument=policy)
+        self.tell(f"seed?a={crc32(name.encode())}")
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        self.tell(f"seed?a={random.getrandbits(32)}")
         self.tell("reset-auth", "0")
         return key["AccessKeyId"], key["SecretAccessKey"]
 
@@ -133,6 +155,7 @@ class AWSStage(CloudStage):
 
     def impatient(self, monkeypatch, seconds):
         monkeypatch.setattr(client, "READ_SECONDS", seconds)
+        monkeypatch.setattr(client, "_client", cache(client._client.__wrapped__))  # none that was made before
 
     # ── looking past the driver ───────────────────────────────────────────────────────────────────────────────────────
     def instances(self):

@@ -95,8 +95,9 @@ def test_it_goes_to_aws_itself_where_no_endpoint_is_given(monkeypatch):
 
 @on_stages("aws")
 def test_it_sends_the_token_of_a_temporary_key(stage, open_driver):
+    connection = stage.connection(credentials=KEYS | {"session_token": "very-temporary"})
     stage.tell("reset-auth", "inf")
-    open_driver(stage.connection(credentials=KEYS | {"session_token": "very-temporary"})).check()
+    open_driver(connection).check()
     assert stage.proxy.calls(head="X-Amz-Security-Token: very-temporary")
 
 
