@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from apps.operations.models import Operation
-from tests.operations.processes import stat
+from tests.operations.processes import children, stat
 
 PATIENCE = 120
 STATEMENT_SECONDS = 0.5
@@ -49,11 +49,17 @@ def held(processes):
         while fresh := set(processes()) - stopped:
             stopped |= fresh
             signal_all(fresh, signal.SIGSTOP)
-            while any((stat(pid) or "X")[0] not in "TtZX" for pid in fresh):
+            while not all(map(is_still, fresh)):
                 time.sleep(0.001)
         yield
     finally:
         signal_all(stopped, signal.SIGCONT)
+
+
+def is_still(pid):
+    """Tell whether a process is stopped, has ended, or waits in vfork for a child that is stopped before its exec."""
+    state = (stat(pid) or "X")[0]
+    return state in "TtZX" or (state == "D" and any((stat(child) or "X")[0] in "Tt" for child in children(pid)))
 
 
 def signal_all(pids, number):
