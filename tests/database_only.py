@@ -1,12 +1,14 @@
 """The option `--database-only`: leave out the tests that use no database, for one run of them tells all about them.
 
 Such a test asks for no fixture of a database and has no mark for one, so that pytest-django refuses it any query. Tests
-of Ansible on real machines are left out too: they use a database only to get there. So are those of any cloud at the
-provider `local`: what they ask of the database, they ask at the emulated clouds as well.
+of Ansible on real machines are left out too: they use a database only to get there. So are those that are done at every
+cloud, but for one: they ask the same of the database at each. And so are those that make databases of both kinds.
 """
 
 FIXTURES = {"db", "transactional_db", "database", "databases", "system"}
-ONCE = {"roles", "real_servers"}
+MACHINES = {"roles", "real_servers"}
+BOTH_DATABASES = "scene"
+ONE_CLOUD = "upcloud"
 
 
 def pytest_addoption(parser):
@@ -24,7 +26,7 @@ def pytest_collection_modifyitems(config, items):
 
 def uses_database(item):
     """Tell whether a test may use a database, the suite's own or one that a fixture of ours makes."""
-    if is_on_machines(item) or is_at_local(item):
+    if is_on_machines(item) or is_at_another_cloud(item) or BOTH_DATABASES in item.fixturenames:
         return False
     if item.get_closest_marker("django_db") or FIXTURES & set(item.fixturenames):
         return True
@@ -34,12 +36,12 @@ def uses_database(item):
 
 def is_on_machines(item):
     """Tell whether a test has Ansible work on real machines."""
-    return bool(ONCE & set(item.fixturenames)) or item.path.stem.endswith("_on_machines")
+    return bool(MACHINES & set(item.fixturenames)) or item.path.stem.endswith("_on_machines")
 
 
-def is_at_local(item):
-    """Tell whether a test of any cloud is about containers of this machine."""
-    return hasattr(item, "callspec") and item.callspec.params.get("served") == "local"
+def is_at_another_cloud(item):
+    """Tell whether a test of every cloud is about another than the one that stands for all."""
+    return hasattr(item, "callspec") and item.callspec.params.get("served", ONE_CLOUD) != ONE_CLOUD
 
 
 def is_own(function):
