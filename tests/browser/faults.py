@@ -3,20 +3,28 @@
 import pytest
 
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+WIDTHS = (1400, 420)
+JUDGE = "async () => (await axe.run(document, { resultTypes: ['violations'] })).violations"
 
 
-def excess_width(page):
-    """How many pixels a page scrolls sideways."""
-    return page.evaluate(TOO_WIDE)
+def faults_of(page, *, judge=True):
+    """All of it in each width, one text each, without loading the page anew; without `judge` only what is too wide."""
+    faults = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        if (excess := page.evaluate(TOO_WIDE)) > 0:
+            faults.append(f"{width}: it is {excess} px too wide")
+        faults += [f"{width}: {fault}" for fault in (judged(page) if judge else ())]
+    return faults
 
 
-def faults_of(page):
-    """All of it, one text each."""
+def judged(page):
+    """What axe-core finds."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    faults = [f"it is {excess} px too wide"] if (excess := excess_width(page)) > 0 else []
-    return faults + [
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(axe.axe_script)
+    return [
         f"{one['id']} ({one['impact']}): {one['nodes'][0]['html'][:160]}"
-        for one in found
+        for one in page.evaluate(JUDGE)
         if one["impact"] in ("critical", "serious")
     ]
