@@ -16,7 +16,7 @@ from apps.taskservs.ansible.runner import Runner
 from tests.operations.probes.kinds import KINDS
 
 PATIENCE = 120
-PAUSE = 0.1  # a look asks the database several things, and Ansible needs the processor
+PAUSE = 0.2  # a look asks the database several things, and Ansible needs the processor
 
 
 def role(folder, name="probe", handlers=(), **files):

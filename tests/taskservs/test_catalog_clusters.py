@@ -96,7 +96,8 @@ def test_it_forms_mariadb_of_a_primary_and_replicas(roles, real_servers):
     roles.ssh.run(two, "mariadb -e 'STOP SLAVE; CHANGE MASTER TO MASTER_DELAY = 10; START SLAVE'")
     away = "kill -KILL $(pidof mariadbd); systemctl stop mariadb; sleep 15; systemctl start mariadb"
     roles.ssh.run(three, f"({away}) >/dev/null 2>&1 &")
-    write = 'sleep 5; n=100; while mariadb -e "INSERT INTO shop.colors VALUES ($n)"; do echo $n; n=$((n+1)); done'
+    insert = 'mariadb -e "INSERT INTO shop.colors VALUES ($n)"'
+    write = f"sleep 5; n=100; while {insert}; do echo $n; n=$((n+1)); sleep 0.05; done"
     roles.ssh.run(one, f"({write}) >/root/acknowledged 2>/dev/null &")
     roles.run(("mariadb", trio, {}), actions=["demote"], only=[one])
     states = [roles.ssh.run(server, "systemctl is-active mariadb || true") for server in trio]

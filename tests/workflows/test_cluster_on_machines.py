@@ -139,7 +139,8 @@ def write_on(ssh, server, password, primary):
     """Write numbers into a primary from another server until it refuses one; note there which it acknowledged."""
     psql = f"PGPASSWORD={password} psql -XAtq -h {primary} -U admin postgres"
     loop = (
-        f'for n in $(seq 100000); do {psql} -c "INSERT INTO numbers VALUES ($n)" || break; echo $n >>/root/taken; done'
+        f'for n in $(seq 100000); do {psql} -c "INSERT INTO numbers VALUES ($n)" || break; '
+        "echo $n >>/root/taken; sleep 0.2; done"
     )
     ssh.run(server, f"systemd-run --quiet --unit writer bash -c '{loop}'")
 
