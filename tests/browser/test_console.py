@@ -148,6 +148,24 @@ def test_a_new_operator_walks_from_the_login_to_a_running_server_by_keyboard(vis
     page.locator(".badge-up").first.wait_for()
 
 
+def test_a_form_follows_its_provider_though_a_request_is_lost(chromium, server):
+    page, lost = chromium.new_page(base_url=server), []
+    log_in(page, "operator")
+    page.goto("/admin/servers/server/add/")
+
+    def lose_first(route):
+        lost.append(route.request.url)
+        return route.abort("internetdisconnected") if len(lost) == 1 else route.continue_()
+
+    page.route("**/*provider=*", lose_first)
+    image = page.locator("#id_image")
+    image.evaluate("select => select.replaceChildren()")
+    page.get_by_label("Provider").dispatch_event("change")
+    image.get_by_text("The account's default").wait_for(state="attached")
+    assert len(lost) == 2
+    page.context.close()
+
+
 def test_the_log_is_searched_filtered_and_paused(visit, made):
     page = visit("viewer")
     page.goto(made["operation"])

@@ -1,17 +1,18 @@
-"""How an engine is asked: once for its version, and again for a list that it failed to make."""
+"""How an engine is asked: once for what stays as it is, and again for a list that it failed to make."""
 
 import pytest
 
 from apps.providers.drivers.base import TransientProviderError
+from apps.providers.drivers.local import engine
 from tests.providers.clouds import on_stages
 from tests.providers.clouds.base import Call, Trouble
 
 pytestmark = on_stages("local")
-VERSION = Call("GET", r"/version$")
+VERSION, INFO = Call("GET", r"/version$"), Call("GET", r"/info$")
 
 
-def times_asked(stage):
-    return len(stage.proxy.calls(**VERSION.rule))
+def times_asked(stage, call=VERSION):
+    return len(stage.proxy.calls(**call.rule))
 
 
 def test_it_asks_for_the_version_once(stage, open_driver):
@@ -31,6 +32,15 @@ def test_it_asks_again_after_an_engine_has_failed(stage, open_driver):
     before = times_asked(stage)
     open_driver(stage.connection()).check()
     assert times_asked(stage) == before + 1
+
+
+def test_it_asks_what_the_engine_is_once_a_minute(stage, open_driver, monkeypatch):
+    engine.said.clear()
+    assert len({open_driver(stage.connection())._engine.is_podman for _ in range(3)}) == 1
+    assert times_asked(stage, INFO) == 1
+    monkeypatch.setattr(engine, "FACTS_SECONDS", 0)
+    assert open_driver(stage.connection())._engine.facts["NCPU"] > 0
+    assert times_asked(stage, INFO) == 2
 
 
 def test_it_asks_again_for_a_list_that_the_engine_failed_to_make(stage, open_driver):
