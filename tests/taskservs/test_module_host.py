@@ -114,9 +114,9 @@ def test_both_ends_mean_the_same():
         assert here[name] == there[name], name
     assert here["REASON"].encode() == there["REASON"]
     assert f"cat {there['HOLDER']}" in here["SCRIPT"]
-    keeper = here["KEEPER"]
-    assert f'Path("{here["ARCHIVES"]}", digest)'.encode() in keeper
-    assert f"sys.exit({here['NOT_KEPT']})".encode() in keeper and here["COMPLAINT"] in keeper
+    cache = here["CACHE"]
+    assert f'Path("{here["ARCHIVES"]}", digest)'.encode() in cache
+    assert f"sys.exit({here['NOT_CACHED']})".encode() in cache and here["COMPLAINT"] in cache
 
 
 def test_what_a_program_leaves_running_delays_no_answer(host):

@@ -62,8 +62,8 @@ ARCHIVES = "/run/provisioning-modules"  # of modules that a server keeps
 NO_ARCHIVE = bytes(32)  # the digest of a program that is not from one
 LARGEST_HOSTED_FILE = 2**18  # bytes; a larger one goes by itself
 # Added to that program; it ends with that code and that complaint where it is given an archive's digest in vain.
-KEEPER = (REMOTE / "kept_module.py").read_bytes()
-NOT_KEPT, COMPLAINT = 253, b"provisioning: this module is not kept here"
+CACHE = (REMOTE / "module_cache.py").read_bytes()
+NOT_CACHED, COMPLAINT = 253, b"provisioning: this module is not kept here"
 
 
 class Connection(ssh.Connection):
@@ -78,9 +78,9 @@ class Connection(ssh.Connection):
         before, archive, after = parts
         digest = digest_of(archive)
         name = digest.hex().encode()
-        done = self.run_module(cmd, digest, b"%s\nzip_data=_kept_module('%s')%s" % (before, name, after), sudoable)
-        if done[0] == NOT_KEPT and COMPLAINT in done[2]:
-            sent = b"%s\nzip_data=_kept_module('%s', '%s')%s" % (before, name, archive, after)
+        done = self.run_module(cmd, digest, b"%s\nzip_data=_cached_archive('%s')%s" % (before, name, after), sudoable)
+        if done[0] == NOT_CACHED and COMPLAINT in done[2]:
+            sent = b"%s\nzip_data=_cached_archive('%s', '%s')%s" % (before, name, archive, after)
             return self.run_module(cmd, digest, sent, sudoable)
         return done
 
@@ -268,7 +268,7 @@ def module_parts(cmd: str, in_data: bytes | None) -> tuple[bytes, bytes, bytes] 
     program, found, rest = in_data.rpartition(ARCHIVE)
     definitions, _, call = program.rpartition(CALL)
     archive, _, after = rest.partition(b"'")
-    return (definitions + b"\n" + KEEPER + CALL + call, archive, after) if found and definitions else None
+    return (definitions + b"\n" + CACHE + CALL + call, archive, after) if found and definitions else None
 
 
 def digest_of(archive: bytes) -> bytes:

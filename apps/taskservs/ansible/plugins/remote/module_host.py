@@ -132,7 +132,7 @@ def imported() -> list[tuple[str, types.ModuleType]]:
     return [(name, module) for name, module in sys.modules.items() if name.partition(".")[0] == ROOT]
 
 
-def use(archive: Path | None) -> None:
+def use_archive(archive: Path | None) -> None:
     """Let the packages that were imported find the rest in an archive; without one, let all be imported anew."""
     for name, module in imported():
         if archive is None:
@@ -149,8 +149,7 @@ def run_program(program: bytes, archive: Path | None = None) -> Answer:
     files = [os.memfd_create("output"), os.memfd_create("errors")]
     pid = os.fork()
     if not pid:
-        use(archive)
-        be_program(program, files)
+        be_program(program, archive, files)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     outputs = []
     for number in files:
@@ -160,7 +159,7 @@ def run_program(program: bytes, archive: Path | None = None) -> Answer:
     return code if code >= 0 else 128 - code, outputs[0], outputs[1]
 
 
-def be_program(program: bytes, files: list[int]) -> None:
+def be_program(program: bytes, archive: Path | None, files: list[int]) -> None:
     """Be the process of a program, as Python runs what it reads from its input; never returns."""
     code = 1
     try:
@@ -168,6 +167,7 @@ def be_program(program: bytes, files: list[int]) -> None:
         for number, file in enumerate(files, 1):
             os.dup2(file, number)
         os.closerange(FIRST_FILE, LAST_FILE)
+        use_archive(archive)
         sys.argv = [""]
         module = sys.modules["__main__"] = types.ModuleType("__main__")
         module.__file__ = "<stdin>"

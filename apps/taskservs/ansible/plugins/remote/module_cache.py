@@ -4,7 +4,7 @@ Byte code of another version of Python is ignored there, in favor of the source 
 """
 
 
-def _kept_module(digest: str, sent: str = "") -> str:
+def _cached_archive(digest: str, sent: str = "") -> str:
     """Return an archive in base64: the one that is kept, or the one that was sent, which is compiled and kept."""
     import base64
     import os
