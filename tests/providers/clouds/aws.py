@@ -155,7 +155,6 @@ class AWSStage(CloudStage):
 
     def impatient(self, monkeypatch, seconds):
         monkeypatch.setattr(client, "READ_SECONDS", seconds)
-        monkeypatch.setattr(client, "_client", cache(client._client.__wrapped__))  # none that was made before
 
     # ── looking past the driver ───────────────────────────────────────────────────────────────────────────────────────
     def instances(self):

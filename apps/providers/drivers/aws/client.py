@@ -88,14 +88,15 @@ class Client:
 
     def _client(self, region: str) -> BaseClient:
         if region not in self._clients:
-            self._clients[region] = _client(self._keys, self._endpoint, region)
+            self._clients[region] = _client(self._keys, self._endpoint, region, READ_SECONDS)
         return self._clients[region]
 
 
 @lru_cache(maxsize=MAX_CLIENTS)
-def _client(keys: tuple[str, str, str | None], endpoint: str | None, region: str) -> BaseClient:
+def _client(keys: tuple[str, str, str | None], endpoint: str | None, region: str, read_seconds: float) -> BaseClient:
     """Return a region's client, which takes 40 ms to make. One that was closed opens connections when it is used."""
-    return _session(keys).create_client("ec2", region_name=region, endpoint_url=endpoint, config=_config(endpoint))
+    config = _config(endpoint, read_seconds)
+    return _session(keys).create_client("ec2", region_name=region, endpoint_url=endpoint, config=config)
 
 
 def _session(keys: tuple[str, str, str | None]) -> Session:
@@ -116,7 +117,7 @@ def _models() -> Loader:
     return create_loader()
 
 
-def _config(endpoint: str | None) -> Config:
+def _config(endpoint: str | None, read_seconds: float) -> Config:
     """Say how to send: no repetitions, for the engine does them, where they are seen and a machine is looked for first.
 
     A cloud on this machine is never behind a proxy, whatever the environment says, and its AWS_ENDPOINT_URL does not
@@ -127,7 +128,7 @@ def _config(endpoint: str | None) -> Config:
     is_here = endpoint is not None and urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1")
     return Config(
         connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        read_timeout=read_seconds,
         retries={"mode": "standard", "total_max_attempts": 1},
         ignore_configured_endpoint_urls=True,
         proxies={} if is_here else None,

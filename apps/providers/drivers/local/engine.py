@@ -93,12 +93,12 @@ class Engine:
         Podman asks the machine's package manager for its answer, which takes a quarter of a second.
         """
         address = self.api and self.endpoint
-        told_at, facts = said.get(address, (-FACTS_SECONDS, None))
+        told_at, facts = known_facts.get(address, (-FACTS_SECONDS, None))
         if time.monotonic() - told_at >= FACTS_SECONDS:
             told_at, facts = time.monotonic(), self.ask("info")
         if not isinstance(facts, dict) or not isinstance(facts.get("NCPU"), int):
             raise ERRORS.lost(creating=False)
-        said[address] = told_at, facts
+        known_facts[address] = told_at, facts
         return facts
 
     @property
@@ -179,7 +179,7 @@ def listed(method: Callable[..., Any], *given: Any, **named: Any) -> Any:
 
 # Which version of the API each engine speaks: Podman takes longer to tell it than for most else that it is asked.
 versions: dict[str, str] = {}
-said: dict[str, tuple[float, Mapping[str, Any]]] = {}  # what each engine said of itself, and when
+known_facts: dict[str, tuple[float, Mapping[str, Any]]] = {}  # what each engine said of itself, and when
 
 
 def opened(address: str) -> APIClient:
