@@ -39,9 +39,9 @@ class Totals:
     A forked child inherits its parent's numbers; they become its baseline, so that it adds only its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pause: float = PAUSE_SECONDS) -> None:
         self._written: Families = {}
-        self._pause = PAUSE_SECONDS
+        self._shortest_pause = self._pause = pause
         self._begin()
 
     def _begin(self) -> None:
@@ -64,7 +64,8 @@ class Totals:
         self._timer = None
         began = time.thread_time()
         self.write()
-        self._pause = min(LONGEST_PAUSE_SECONDS, max(PAUSE_SECONDS, (time.thread_time() - began) / WRITING_SHARE))
+        wanted = (time.thread_time() - began) / WRITING_SHARE
+        self._pause = min(LONGEST_PAUSE_SECONDS, max(self._shortest_pause, wanted))
 
     def write(self) -> None:
         """Add what is new to the file, unless disk or another process are in the way."""

@@ -34,8 +34,8 @@ def file(settings, tmp_path):
 def process():
     """Return what keeps the numbers of one process; its own begin now."""
 
-    def new():
-        totals = Totals()
+    def new(**given):
+        totals = Totals(**given)
         totals._written = measurements.measured()
         return totals
 
@@ -159,18 +159,16 @@ def test_it_survives_a_full_disk(process, file):
     assert tried(process().current()) == 2
 
 
-def test_it_writes_a_moment_after_something_was_measured(process, file, monkeypatch):
-    monkeypatch.setattr(measurements, "PAUSE_SECONDS", 0.01)
-    totals = process()
+def test_it_writes_a_moment_after_something_was_measured(process, file):
+    totals = process(pause=0.01)
     totals.expect()
     TRIED.labels("a").inc()
     await_writing(totals)
     assert tried(process().current()) == 1
 
 
-def test_the_more_it_has_to_write_the_longer_it_waits(process, file, monkeypatch):
-    monkeypatch.setattr(measurements, "PAUSE_SECONDS", 0.001)
-    totals = process()
+def test_the_more_it_has_to_write_the_longer_it_waits(process, file):
+    totals = process(pause=0.001)
     for number in range(3000):
         TRIED.labels(f"{number}").inc()
     totals.expect()
